@@ -1,0 +1,1 @@
+"""Haechi's collector: OTLP in, ClickHouse SQL out."""

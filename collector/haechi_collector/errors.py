@@ -1,0 +1,78 @@
+"""Every error that leaves a room, and what its receiver must do.
+
+::
+
+    HaechiError                   code, and one line for people
+    ├── SettingError              a wrong setting; the program does not start
+    ├── Rejected                  not now: the sender tries again later
+    ├── Invalid                   never: this input is wrong and is set aside, the rest goes on
+    │   ├── Undecodable           the body is not what its type says
+    │   ├── TooLarge              over a declared limit, before or after decompression
+    │   └── UnsupportedEncoding   a content encoding or type that we do not read
+    └── StoreError                ClickHouse refused, with its own code
+        └── StoreUnavailable      ClickHouse did not answer, or asked for a pause
+"""
+
+from typing import ClassVar
+
+
+class HaechiError(Exception):
+    """Any error of ours. ``code`` is for machines, ``str(error)`` is one line for people."""
+
+    code: ClassVar[str] = "error"
+
+
+class SettingError(HaechiError):
+    """A setting is wrong; the message names the key as the user typed it and how to mend it."""
+
+    code = "setting"
+
+
+class Rejected(HaechiError):
+    """Nothing is wrong with the input; there is no room for it now."""
+
+    code = "rejected"
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Invalid(HaechiError):
+    """The input can never be accepted."""
+
+    code = "invalid"
+
+
+class Undecodable(Invalid):
+    """The bytes are not what their content type says."""
+
+    code = "undecodable"
+
+
+class TooLarge(Invalid):
+    """Over a declared limit."""
+
+    code = "too_large"
+
+
+class UnsupportedEncoding(Invalid):
+    """A content encoding or a content type that is not read here."""
+
+    code = "unsupported_encoding"
+
+
+class StoreError(HaechiError):
+    """ClickHouse refused a statement. ``clickhouse_code`` is the engine's error number, 0 when unknown."""
+
+    code = "store"
+
+    def __init__(self, message: str, clickhouse_code: int = 0) -> None:
+        super().__init__(message)
+        self.clickhouse_code = clickhouse_code
+
+
+class StoreUnavailable(StoreError):
+    """ClickHouse cannot be reached or asks for a pause; the same statement may succeed later."""
+
+    code = "store_unavailable"

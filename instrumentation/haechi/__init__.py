@@ -1,0 +1,3 @@
+"""Haechi's SDK: what an LLM application imports."""
+
+__version__ = "0.1.0"
