@@ -1,0 +1,176 @@
+"""The collector's own metrics: names defined once, typed, each with what to do when it looks wrong.
+
+`docs/metrics.md` is made from `DEFINITIONS`; a test holds the two together.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+logger = logging.getLogger("haechi")
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One metric: its name as scraped, labels, meaning, and the remedy when it looks wrong."""
+
+    name: str
+    kind: type[Counter] | type[Gauge] | type[Histogram]
+    labels: tuple[str, ...]
+    help: str
+    remedy: str
+
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+DEFINITIONS: Final = (
+    Definition(
+        "haechi_requests_total",
+        Counter,
+        ("transport", "signal", "outcome"),
+        "OTLP requests answered, by outcome.",
+        "Many `rejected`: the journal or memory is full; look at haechi_journal_bytes and haechi_store_up.",
+    ),
+    Definition(
+        "haechi_request_bytes_total",
+        Counter,
+        ("transport", "signal"),
+        "Bytes of request bodies as they came over the wire.",
+        "None; it sizes the network.",
+    ),
+    Definition(
+        "haechi_request_seconds",
+        Histogram,
+        ("transport", "signal"),
+        "Time from the whole body to the answer, in seconds.",
+        "Above 0.1 s: the disk of the data directory is slow to fsync, or the CPU is short.",
+    ),
+    Definition(
+        "haechi_accepted_rows_total",
+        Counter,
+        ("signal",),
+        "Rows acknowledged: spans, log records, metric points.",
+        "None; together with stored, queued and dead it balances.",
+    ),
+    Definition(
+        "haechi_refused_rows_total",
+        Counter,
+        ("signal",),
+        "Rows refused one by one with partial_success.",
+        "An emitter sends broken ids; the answer names the rule.",
+    ),
+    Definition(
+        "haechi_stored_rows_total",
+        Counter,
+        ("signal",),
+        "Rows that ClickHouse confirmed.",
+        "Falls behind accepted: the store is slow or down.",
+    ),
+    Definition(
+        "haechi_dead_rows_total",
+        Counter,
+        ("signal",),
+        "Rows set aside in dead_letters because ClickHouse refused their content.",
+        "SELECT reason, count() FROM dead_letters GROUP BY 1",
+    ),
+    Definition(
+        "haechi_journal_rows",
+        Gauge,
+        ("signal",),
+        "Rows in the journal: accepted and not yet stored.",
+        "Grows: see haechi_store_up and haechi_insert_seconds.",
+    ),
+    Definition(
+        "haechi_journal_bytes",
+        Gauge,
+        (),
+        "Bytes of the entries in the journal.",
+        "Near journal_bytes_max new requests are refused with a retryable answer.",
+    ),
+    Definition(
+        "haechi_stage_seconds_total",
+        Counter,
+        ("stage",),
+        "Time spent in each step of the way on, in seconds.",
+        "Shows which step a slow collector spends its time in.",
+    ),
+    Definition(
+        "haechi_insert_seconds",
+        Histogram,
+        ("table",),
+        "Time of one insert into ClickHouse, in seconds.",
+        "Above 1 s: ClickHouse merges too much or lacks memory.",
+    ),
+    Definition(
+        "haechi_insert_retries_total",
+        Counter,
+        ("table",),
+        "Inserts that had to be sent again.",
+        "The log line beside it has ClickHouse's own words.",
+    ),
+    Definition(
+        "haechi_store_up",
+        Gauge,
+        (),
+        "1 while ClickHouse answers, else 0.",
+        "haechi doctor says what is wrong.",
+    ),
+    Definition(
+        "haechi_unpriced_requests_total",
+        Counter,
+        ("provider", "model"),
+        "Model calls with usage but without a price; their cost_usd is NULL.",
+        "Add the model to the file named by the setting `prices`, then run haechi reprice.",
+    ),
+    Definition(
+        "haechi_repeated_usage_total",
+        Counter,
+        ("dialect",),
+        "Spans whose usage another span already carries; their token columns stay 0.",
+        "None; it explains why a span shows no tokens.",
+    ),
+    Definition(
+        "haechi_late_content_total",
+        Counter,
+        ("outcome",),
+        "Prompts and answers from log records, by how they reached their span: joined, updated, dropped.",
+        "`dropped`: log records come without spans, or far too late.",
+    ),
+)
+
+
+class Metrics:
+    """The metrics above in a registry of their own, one attribute per name without its `haechi_` prefix."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._metrics: dict[str, Counter | Gauge | Histogram] = {}
+        for d in DEFINITIONS:
+            options = {"buckets": _SECONDS} if d.kind is Histogram else {}
+            self._metrics[d.name] = d.kind(d.name, d.help, d.labels, registry=self.registry, **options)  # type: ignore[arg-type]
+
+    def counter(self, name: str, *labels: str) -> Counter:
+        """Return the counter of that full name, for those label values."""
+        metric = self._metrics[name]
+        assert isinstance(metric, Counter)  # noqa: S101  a name of ours
+        return metric.labels(*labels) if labels else metric
+
+    def gauge(self, name: str, *labels: str) -> Gauge:
+        """Return the gauge of that full name, for those label values."""
+        metric = self._metrics[name]
+        assert isinstance(metric, Gauge)  # noqa: S101  a name of ours
+        return metric.labels(*labels) if labels else metric
+
+    def histogram(self, name: str, *labels: str) -> Histogram:
+        """Return the histogram of that full name, for those label values."""
+        metric = self._metrics[name]
+        assert isinstance(metric, Histogram)  # noqa: S101  a name of ours
+        return metric.labels(*labels) if labels else metric
+
+    def observe(self, transport: str, signal: str, outcome: str, seconds: float, size: int) -> None:
+        """Count one answered request (the receivers' observer)."""
+        self.counter("haechi_requests_total", transport, signal, outcome).inc()
+        self.counter("haechi_request_bytes_total", transport, signal).inc(size)
+        self.histogram("haechi_request_seconds", transport, signal).observe(seconds)
