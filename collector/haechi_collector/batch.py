@@ -248,6 +248,19 @@ SCORES: Final = pa.schema(
     )
 )
 
+DEAD_LETTERS: Final = pa.schema(
+    _columns(
+        project=pa.string(),
+        signal=pa.string(),
+        reason=pa.string(),
+        code=pa.string(),  # ClickHouse's error number, or 'stage'
+        rows=pa.uint64(),
+        payload=pa.binary(),  # the rows as an Arrow IPC stream
+        received_at=TIME,
+        ingested_at=TIME,
+    )
+)
+
 
 def empty(schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch of no rows."""

@@ -19,14 +19,65 @@ that a real SDK can send is refused."""
 PARTIAL_SUCCESS_MESSAGE_CHARS_MAX: Final = 1000
 """OTLP bounds the response at 4 MiB; nobody reads more than a few sentences."""
 
-GRPC_WORKERS: Final = 32
-"""Threads of the gRPC server; a waiting acknowledgement holds one."""
+ERROR_MESSAGE_CHARS_MAX: Final = 200
+"""Text of a refusal. It travels twice in gRPC trailers, percent-encoded and base64, and clients refuse
+trailers above 8 KiB: longer texts would turn a refusal into a broken answer."""
+
+GRPC_WORKERS: Final = 128
+"""Threads of the gRPC server. A body that is still arriving and an acknowledgement that is awaited hold one
+each, so fewer let slow senders block the others. A thread is started only when none is idle."""
+
+HTTP_WORKERS: Final = 4
+"""Threads that decompress and decode HTTP bodies. More do not help: decoding holds the interpreter's lock."""
+
+HEADER_READ_S: Final = 10.0
+"""From a connection's first byte to the end of the request's head. Longer lets idle sockets pile up."""
+
+BODY_READ_S: Final = 30.0
+"""For a whole request body; 64 MiB needs 18 Mbit/s. Longer lets a trickling sender hold a connection or a thread."""
+
+KEEP_ALIVE_S: Final = 120.0
+"""An idle connection is kept this long. Below an SDK's export interval (5 s to 60 s) each export would race
+against the closing of its connection and be sent twice."""
+
+ACK_WAIT_S: Final = 30.0
+"""For the journal to acknowledge. Then the sender is asked to come back; what was stored meanwhile is
+recognised when it is sent again."""
+
+CONNECTIONS_MAX: Final = 1024
+"""Open connections of one door. Above it new ones are closed at once. Higher: raise the file limit too."""
+
+GRPC_STREAMS_MAX: Final = 256
+"""Requests under way on one gRPC connection; more wait in the client."""
+
+HTTP_HEADER_BYTES_MAX: Final = 65_536
+"""Head, trailers and chunk framing beyond need of one HTTP request; the parser itself has no bound."""
+
+INFLATE_CHUNK_BYTES: Final = 262_144
+"""Step of decompression: a body overshoots its limit by one step at most before it is refused."""
 
 BYTES_IN_FLIGHT_MAX: Final = 256 * MIB
 """Request bodies held at once over all doors. Above it new requests are asked to come back."""
 
 RETRY_AFTER_S: Final = 1.0
 """The hint that goes with a refusal. The Python SDK gives an export 10 s in all, so longer means lost."""
+
+# --- decoding --------------------------------------------------------------------------------------------
+DECODED_ROWS_MAX: Final = 1_000_000
+"""Spans, log records or points of one request. An empty one takes two bytes on the wire and some 600 decoded,
+so without it 64 KiB of gzip fill the memory. Lower: a full request of short log records is refused for good."""
+
+DECODED_ELEMENTS_MAX: Final = 4_000_000
+"""Items of all lists of one request, and values walked within arrays, lists and events: about 1 microsecond
+and 100 bytes each. A full request of small attributes holds some 1.5 million."""
+
+JSON_TOKENS_MAX: Final = 2 * DECODED_ELEMENTS_MAX
+"""Commas and opening brackets of one JSON request, those within text too: each may cost 64 bytes parsed. A full
+request holds one in 20 bytes."""
+
+SPREAD_BYTES_MAX: Final = 512 * MIB
+"""Text of resources, scopes and metrics repeated on each of their rows. Without it a resource of 1 MB with
+100,000 spans would take 100 GB. Higher than 2 GiB breaks Arrow's 32-bit offsets."""
 
 # --- journal and writer -----------------------------------------------------------------------------------
 JOURNAL_BYTES_MAX: Final = 8 * 1024 * MIB
@@ -48,6 +99,9 @@ INSERTS_IN_FLIGHT: Final = 2
 RECENT_CALLS_MAX: Final = 200_000
 """Calls remembered so that usage is counted once. Forgotten calls may be counted again by a late parent."""
 
+LATE_CONTENT_PATIENCE_S: Final = 2.0
+"""How long content from logs waits for its span before the stored row is updated instead."""
+
 RECENT_CALLS_S: Final = 900.0
 """How long a call is remembered."""
 
@@ -56,6 +110,25 @@ PENDING_CONTENT_BYTES_MAX: Final = 64 * MIB
 
 DISTINCT_MODELS_MAX: Final = 10_000
 """(provider, model) pairs whose rates are kept resolved."""
+
+# --- normalising ------------------------------------------------------------------------------------------
+CONTENT_PARSED_CHARS_MAX: Final = 4 * MIB
+"""Longest text that is parsed to bring it into the convention's shape. A longer one stays as it came."""
+
+PYTHON_REPR_CHARS_MAX: Final = 256 * 1024
+"""Longest Python ``repr`` that is parsed; the literal parser costs 40 times its input in memory."""
+
+PYTHON_REPR_DEPTH_MAX: Final = 64
+"""How deep such a ``repr`` may nest. The parser recurses once per level."""
+
+CONTENT_DEPTH_MAX: Final = 8
+"""How deep parts may stand in parts, and JSON in JSON text. Real ones do so two or three times."""
+
+MESSAGE_INDEX_MAX: Final = 10_000
+"""Largest index in keys such as ``llm.input_messages.12.message.role``; a larger one is no message's."""
+
+RETRIEVED_CONTEXT_CHARS_MAX: Final = 256 * 1024
+"""Characters of retrieved documents kept for one call; each call of a trace carries a copy."""
 
 # --- queries ----------------------------------------------------------------------------------------------
 SQL_CHARS_MAX: Final = 100_000

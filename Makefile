@@ -1,0 +1,36 @@
+# Every target does all of its own set-up; a bare Debian 12 with Python 3.11 is enough.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: up test check bench fuzz clean help
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'make: needs Python 3.11 or newer; set PYTHON=python3.11'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo 'make: needs the venv module: apt-get install python3-venv'; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[collector,dev]'
+	@touch $(STAMP)
+
+up: $(STAMP) ## start the collector on the embedded store with live sample traffic
+	@$(BIN)/haechi serve --demo
+
+test: $(STAMP) ## run every test
+	$(BIN)/python -m pytest
+
+check: $(STAMP) ## lint and type-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP) ## measure ingest beside the bare insert; prints JSON
+	$(BIN)/python bench/ingest.py
+
+fuzz: $(STAMP) ## a million mutated requests per signal and encoding
+	$(BIN)/python bench/fuzz.py
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

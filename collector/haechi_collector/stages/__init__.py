@@ -1,0 +1,1 @@
+"""The stages of the way on: batch → batch, one file each."""
