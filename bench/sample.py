@@ -27,7 +27,7 @@ MODELS = (
 WORDS = (
     "refund order invoice delivery account policy warranty contract customer question answer document search "
     "index vector cluster latency budget token model prompt version release window region support shipment "
-    "환불 주문 배송 결제 계정 정책 보증 계약 고객 질문 답변 문서 검색 색인 지연 예산 모델 버전 지역 지원 확인 부탁드립니다 "
+    "환불 주문 배송 결제 계정 정책 보증 계약 고객 질문 답변 문서 검색 색인 지연 예산 모델 버전 지역 지원 확인 부탁 "
     "감사합니다 언제 어디서 어떻게 그리고 하지만 때문에 있습니다 없습니다"
 ).split()
 

@@ -16,14 +16,14 @@ ROOMS = {
 }
 BUILDING = {"haechi_schemas": 0, "haechi": 1, "haechi_collector": 2}
 FLOORS = [
-    {"cli", "cli_sql", "cli_reprice", "__init__"},
+    {"__init__", "__main__", "cli", "cli_reprice", "cli_sql"},
     {"app", "doctor", "demo"},
     {"web", "api", "receive"},
     {"query", "alert", "intake", "writer", "reprice", "dialects_check"},
     {"pipeline"},
     {"store", "stages", "detect", "journal", "decode"},
     {"config", "batch"},
-    {"errors", "limits", "telemetry"},
+    {"errors", "limits", "logs", "sink", "sockets", "telemetry"},
 ]
 READ_SIDE = {"api", "web", "query"}
 WAY_IN = {"receive", "intake", "journal", "writer"}

@@ -23,9 +23,10 @@ ERROR_MESSAGE_CHARS_MAX: Final = 200
 """Text of a refusal. It travels twice in gRPC trailers, percent-encoded and base64, and clients refuse
 trailers above 8 KiB: longer texts would turn a refusal into a broken answer."""
 
-GRPC_WORKERS: Final = 128
+GRPC_WORKERS: Final = 64
 """Threads of the gRPC server. A body that is still arriving and an acknowledgement that is awaited hold one
-each, so fewer let slow senders block the others. A thread is started only when none is idle."""
+each, so fewer let slow senders block the others. More: gRPC does not show a message before it is whole, so that
+this many of REQUEST_BYTES_MAX may be arriving that BYTES_IN_FLIGHT_MAX does not count yet."""
 
 HTTP_WORKERS: Final = 4
 """Threads that decompress and decode HTTP bodies. More do not help: decoding holds the interpreter's lock."""
@@ -142,3 +143,86 @@ SQL_MEMORY_BYTES_MAX: Final = 2 * 1024 * MIB
 
 SQL_RESULT_ROWS_MAX: Final = 1_000_000
 """Rows that one user query may return."""
+
+SQL_QUERIES_AT_ONCE: Final = 16
+"""User queries that run at once; one more is asked to come back. Each may take SQL_MEMORY_BYTES_MAX."""
+
+SQL_PARAMETERS_MAX: Final = 200
+"""Query parameters and settings of one request."""
+
+SQL_GRACE_S: Final = 5
+"""How much longer than SQL_SECONDS_MAX an answer may take before it is cut off: the engine stops itself first."""
+
+# --- prices -----------------------------------------------------------------------------------------------
+REPRICE_ROWS_MAX: Final = 100_000
+"""Spans priced again at once. More: more memory here and in ClickHouse, some 1 KB per span. Fewer: more mutations,
+each of which rewrites the cost columns of a day."""
+
+# --- the embedded store -----------------------------------------------------------------------------------
+STORE_CONNECTIONS_MAX: Final = 64
+"""HTTP connections at once; each holds a thread. One more is answered 503 and closed."""
+
+STORE_STATEMENTS_MAX: Final = 16
+"""Statements at once per user, so that readers cannot keep the writer out. One more waits, then gets code 202."""
+
+STORE_STATEMENT_WAIT_S: Final = 10.0
+"""How long a statement waits for its turn."""
+
+STORE_STATEMENT_BYTES_MAX: Final = 16 * MIB
+"""Length of a statement without the data of an INSERT; it is held in memory as a whole."""
+
+STORE_HEAD_BYTES: Final = 256 * 1024
+"""Where the data of an INSERT must have begun: ClickHouse's own max_query_size."""
+
+STORE_CHUNK_BYTES: Final = 1 * MIB
+"""How much of a request body is read and handed to the engine at a time."""
+
+STORE_DRAIN_BYTES_MAX: Final = 64 * MIB
+"""How much of a refused body is still read, so that its sender sees the answer and not a broken pipe."""
+
+STORE_WHOLE_RESULT_BYTES_MAX: Final = 256 * MIB
+"""Size of a result in a format that cannot be streamed (JSON, Pretty, Parquet ...), counted in the engine's columns.
+Larger results need a format by lines (JSONEachRow, TSV, CSV, Native, RowBinary, ArrowStream)."""
+
+STORE_BUFFERED_RESULT_BYTES: Final = 8 * MIB
+"""How much of a result that is asked for with wait_end_of_query stays in memory; the rest waits in a file."""
+
+STORE_BUFFERED_RESULT_BYTES_MAX: Final = 1024 * MIB
+"""Size of such a result; a larger one fails with code 396."""
+
+STORE_IDLE_S: Final = 60.0
+"""How long a kept-alive connection may be silent, or a body stand still."""
+
+STORE_STOP_S: Final = 10.0
+"""How long statements under way may go on after a request to stop; then they are killed."""
+
+STORE_MEMORY_SHARE: Final = 0.5
+"""Share of the machine's memory that the engine may use; above it statements fail with code 241."""
+
+STORE_CACHE_BYTES: Final = 128 * MIB
+"""Size of each of the engine's caches (marks, primary indexes, skipping indexes)."""
+
+STORE_READY_S: Final = 60.0
+"""How long the embedded store may take to answer after its start; tables with many parts load slowly."""
+
+STORE_RESTART_DELAYS_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Waits before the first, second, ... restart of a store that died; the last one repeats."""
+
+# --- the store's client -----------------------------------------------------------------------------------
+STORE_CLIENT_POOL: Final = 16
+"""Kept-alive connections of one client; more are opened when needed and closed after use."""
+
+STORE_CONNECT_S: Final = 5.0
+"""How long the client waits for a connection."""
+
+STORE_ANSWER_S: Final = 120.0
+"""How long the client waits for an answer; inserts wait for merges when there are too many parts."""
+
+STORE_UPDATE_BYTES_MAX: Final = 1 * MIB
+"""Size of one UPDATE of late content. Larger ones hold more of the parser's memory, smaller ones cost 15 ms each."""
+
+MIGRATION_LOCK_S: Final = 600.0
+"""After this a migration's lock is taken for abandoned. One file must finish within it."""
+
+MIGRATION_WAIT_S: Final = 60.0
+"""How long a second migration waits for the first."""
