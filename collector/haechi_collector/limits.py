@@ -65,8 +65,9 @@ RETRY_AFTER_S: Final = 1.0
 
 # --- decoding --------------------------------------------------------------------------------------------
 DECODED_ROWS_MAX: Final = 1_000_000
-"""Spans, log records or points of one request. An empty one takes two bytes on the wire and some 600 decoded,
-so without it 64 KiB of gzip fill the memory. Lower: a full request of short log records is refused for good."""
+"""Spans, events, links, log records, points and exemplars of one request. An empty one takes two bytes on the
+wire and some 600 decoded, so without it 64 KiB of gzip fill the memory. Lower: a full request of short log records
+is refused for good."""
 
 DECODED_ELEMENTS_MAX: Final = 4_000_000
 """Items of all lists of one request, and values walked within arrays, lists and events: about 1 microsecond
