@@ -1,0 +1,50 @@
+"""The application of the web port: health, metrics, SQL, and the page.
+
+Guarantee: every route is mounted here and nowhere else; the application closes the reader that it was given.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from prometheus_client import CollectorRegistry
+
+from haechi_collector.api import problems
+from haechi_collector.api.health import Readiness, health_router
+from haechi_collector.api.metrics import metrics_router
+from haechi_collector.api.sql import sql_router
+from haechi_collector.query.sql import SqlReader
+from haechi_collector.web.index import INDEX
+
+
+@dataclass(frozen=True, slots=True)
+class ApiState:
+    """What the routes read."""
+
+    readiness: Readiness
+    registry: CollectorRegistry
+    reader: SqlReader
+
+
+def create_api(state: ApiState) -> FastAPI:
+    """Build the application; run it with any ASGI server."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await state.reader.close()
+
+    app = FastAPI(title="Haechi", version=version("haechi"), lifespan=lifespan, docs_url=None, redoc_url=None)
+    problems.install(app)
+    app.include_router(health_router(state.readiness))
+    app.include_router(metrics_router(state.registry))
+    app.include_router(sql_router(state.reader))
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    async def index() -> str:
+        return INDEX
+
+    return app
