@@ -23,7 +23,7 @@ FLOORS = [
     {"pipeline"},
     {"store", "stages", "detect", "journal", "decode"},
     {"config", "batch"},
-    {"errors", "limits", "logs", "sink", "sockets", "telemetry"},
+    {"errors", "limits", "logs", "sink", "sockets", "telemetry", "times"},
 ]
 READ_SIDE = {"api", "web", "query"}
 WAY_IN = {"receive", "intake", "journal", "writer"}
