@@ -1,10 +1,9 @@
 """``haechi dialects check DIR``: are the facts of captured payloads readable in the canonical columns?
 
 A capture is a set of OTLP request bodies that a real instrumentation sent, with a sidecar (JSON) that lists what
-they carry: ``{"call", "fact", "value"}``. `check` decodes, normalises and joins each capture and looks for every
-fact in the spans of its call. Text facts are compared as text, whatever the white space of JSON inside.
-
-The view that is looked at is made by a function given to `check`, so that further stages can be put in.
+they carry: ``{"call", "fact", "value"}``. `check` takes each capture through the stages that make the stored rows
+and looks for every fact in the spans of its call. Text facts are compared as text, whatever the white space of JSON
+inside. Beside, the input tokens of all spans are summed: usage is counted once, so they are those of the calls.
 """
 
 import json
@@ -16,7 +15,15 @@ from typing import Any, Final
 
 from haechi_collector.decode import decode_logs, decode_traces
 from haechi_collector.errors import SettingError
+from haechi_collector.limits import (
+    LATE_CONTENT_PATIENCE_S,
+    PENDING_CONTENT_BYTES_MAX,
+    RECENT_CALLS_MAX,
+    RECENT_CALLS_S,
+)
+from haechi_collector.stages.count_once import CallMemory, count_once
 from haechi_collector.stages.dialects import Dialects, dialects
+from haechi_collector.stages.join_content import PendingContent
 from haechi_collector.stages.normalize import Normalized, NormalizedLogs, normalize_logs, normalize_spans
 
 Row = dict[str, Any]
@@ -65,6 +72,11 @@ class Report:
         lines = [f"{'capture':<{width}}  right / carried"]
         lines += [f"{name:<{width}}  {self.right[name]:>5} / {n}" for name, n in sorted(self.carried.items())]
         lines.append(f"{'all':<{width}}  {sum(self.right.values()):>5} / {sum(self.carried.values())}")
+        lines += [
+            f"usage: {name}: {summed} input tokens over all spans, {told} over the calls"
+            for name, (summed, told) in self.sums.items()
+            if summed != told
+        ]
         lines += [f"same value under another name: {w.capture}: {w.fact} = {w.value}" for w in self.coincident]
         lines += [f"wrong: {w.capture}: {w.fact} = {str(w.value)[:100]!r}" for w in self.wrong]
         return "\n".join(lines)
@@ -86,7 +98,7 @@ def check(directory: Path, view: View | None = None) -> Report:
 
     Args:
         directory: holds sidecars (``*.json`` with ``facts`` and ``files``) and the bodies that they name.
-        view: makes the rows to look at (columns of `batch.SPANS`); by default `joined`.
+        view: makes the rows to look at (columns of `batch.SPANS`); by default `as_stored`.
 
     Raises:
         SettingError: the directory holds no capture, or a sidecar names a file that is missing.
@@ -95,34 +107,24 @@ def check(directory: Path, view: View | None = None) -> Report:
     for path in sorted(directory.glob("*.json")):
         sidecar = json.loads(path.read_text("utf-8"))
         if isinstance(sidecar, dict) and "facts" in sidecar:
-            rows = (view or joined)(*_read(directory, sidecar))
+            rows = (view or as_stored)(*_read(directory, sidecar))
             _check_one(sidecar, rows, report)
     if not report.carried:
         raise SettingError(f"{directory}: holds no capture (*.json with facts)")
     return report
 
 
-def joined(spans: list[Normalized], logs: list[NormalizedLogs]) -> list[Row]:
-    """Return the spans as rows, with what they lack and log records tell."""
-    content: dict[tuple[str, str], Row] = {}
-    for row in (row for batch in logs for row in batch.content.to_pylist()):
-        known = content.setdefault((row["trace_id"], row["span_id"]), {})
-        for name, value in row.items():
-            known[name] = _added(name, known.get(name), value)
-    rows: list[Row] = []
-    for batch in spans:
-        ids = batch.response_id.to_pylist()
-        rows += [{**row, "response_id": id_} for row, id_ in zip(batch.spans.to_pylist(), ids, strict=True)]
-    for row in rows:
-        told = content.get((row["trace_id"], row["span_id"]), {})
-        row.update({name: value for name, value in told.items() if value and not row[name]})
+def as_stored(spans: list[Normalized], logs: list[NormalizedLogs]) -> list[Row]:
+    """Return the spans as the collector stores them: content of log records joined, usage counted once."""
+    content = PendingContent(PENDING_CONTENT_BYTES_MAX, RECENT_CALLS_S, LATE_CONTENT_PATIENCE_S)
+    for batch in logs:
+        content.put(batch.content)
+    calls, rows = CallMemory(RECENT_CALLS_MAX, RECENT_CALLS_S), []
+    for normal in spans:
+        stored = count_once(content.join(normal.spans), normal, calls).to_pylist()
+        ids = normal.response_id.to_pylist()
+        rows += [{**row, "response_id": id_} for row, id_ in zip(stored, ids, strict=True)]
     return rows
-
-
-def _added(name: str, known: Any, value: Any) -> Any:
-    if known and value and name.endswith("messages"):
-        return json.dumps(json.loads(known) + json.loads(value), ensure_ascii=False)
-    return value or known
 
 
 def _read(directory: Path, sidecar: Row) -> tuple[list[Normalized], list[NormalizedLogs]]:

@@ -118,12 +118,12 @@ def test_the_outer_span_of_one_response_keeps_it_and_takes_what_it_lacks() -> No
     """The client library's own span inside gives its time to first token and yields."""
     spans = [
         Span("sdk", "ol", tokens=5, response="1", yields=True, start=1, end=9, extra={"ttft_ns": 7}),
-        Span("ol", tokens=5, response="1"),
+        Span("ol", tokens=6, response="1"),
     ]
     out = count_once(*batch(spans), memory())
 
     assert out.column("input_tokens").to_pylist() == [0, 5]
-    assert out.column("usage_source").to_pylist() == ["repeated", "reported"]
+    assert out.column("usage_source").to_pylist() == ["repeated", "reported"], "the library's own count is right"
     assert out.column("ttft_ns").to_pylist() == [7, 7]
 
 

@@ -8,7 +8,8 @@ Which one keeps it, in this order:
 
 1. Spans of one response id whose times overlap are one call. A client library's own span yields to that of an
    instrumentation; of others the innermost, shortest one keeps it. What the kept span lacks (time to first
-   token, finish reasons, models, cached and reasoning tokens) it takes from the one that yields.
+   token, finish reasons, models, cached and reasoning tokens) it takes from the one that yields, and its token
+   counts from a client library's own span, which read them off the provider's answer.
 2. A span above another span that keeps usage is a sum or a repetition: the leaf keeps it.
 3. An agent, chain or workflow in a trace with a model call that keeps usage is a sum of them.
 
@@ -37,8 +38,14 @@ TOKEN_COLUMNS: Final = (
     "cache_write_tokens",
     "reasoning_tokens",
 )
-_FILLED: Final = ("ttft_ns", "finish_reasons", "response_model", "cache_read_tokens", "cache_write_tokens")
-_FILLED_TOO: Final = ("reasoning_tokens", "output_messages", "input_messages")
+_FILLED: Final = (
+    "ttft_ns",
+    "finish_reasons",
+    "response_model",
+    "output_messages",
+    "input_messages",
+    *TOKEN_COLUMNS,
+)
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -119,7 +126,8 @@ def count_once(spans: pa.RecordBatch, calls: Calls, memory: CallMemory) -> pa.Re
     repeated, kept, yielding = _same_response(spans, calls, keys, usage & inference, memory)
     repeated |= _above_another(keys, usage & ~repeated, inference, memory)
     _remember_responses(spans, calls, keys, usage & inference & ~repeated, memory)
-    return _fill(_clear(spans, repeated), kept, yielding)
+    filled = _fill(spans, kept, yielding, _mask(calls.yields))
+    return _clear(filled, repeated)
 
 
 def _mask(array: pa.BooleanArray) -> Mask:
@@ -229,14 +237,15 @@ def _clear(spans: pa.RecordBatch, repeated: Mask) -> pa.RecordBatch:
     return _with(spans, "usage_source", pc.if_else(mask, "repeated", spans.column("usage_source")))
 
 
-def _fill(spans: pa.RecordBatch, kept: Rows, yielding: Rows) -> pa.RecordBatch:
-    """Give each kept span what it lacks and the span that yields to it has."""
+def _fill(spans: pa.RecordBatch, kept: Rows, yielding: Rows, own: Mask) -> pa.RecordBatch:
+    """Give each kept span what it lacks and the span that yields to it has; token counts of a library's own always."""
     if not kept.size:
         return spans
-    for name in (*_FILLED, *_FILLED_TOO):
+    for name in _FILLED:
         column = spans.column(name)
         lacking = _lacks(column)
-        fill = lacking[kept] & ~lacking[yielding]
+        better = own[yielding] if name in TOKEN_COLUMNS else False
+        fill = (lacking[kept] | better) & ~lacking[yielding]
         if fill.any():
             source = np.arange(spans.num_rows)
             source[kept[fill]] = yielding[fill]

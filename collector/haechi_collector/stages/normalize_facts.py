@@ -53,6 +53,7 @@ def read_facts(reader: Reader, batch: pa.RecordBatch, trusting: bool = True) -> 
     columns["operation"] = reader.text("operation", _by_words(words.operation))
     columns["provider"] = reader.text("provider", _by_words(words.provider))
     columns |= {name: reader.text(name) for name in ("request_model", "response_model")}
+    columns["response_model"] = _embedded_by(columns, failed)
     columns["status_code"] = status
     columns["error_type"] = _error_types(reader, batch.column("status_message"), failed)
     columns |= _timing(reader)
@@ -89,6 +90,13 @@ class _FinishFold:
     def __call__(self, word: str) -> str:
         # Semantic Kernel writes the name of its enum: FinishReason.STOP.
         return self.words.get(word.rsplit(".", 1)[-1].lower(), word)
+
+
+def _embedded_by(columns: Mapping[str, pa.Array], failed: Mask) -> pa.StringArray:
+    """Return the response models. Vectors of two models do not mix, so an embedding is by the model asked for."""
+    silent = pc.and_(pc.equal(columns["operation"], "embeddings"), pc.equal(columns["response_model"], ""))
+    answered = pc.and_(silent, pa.array(~failed))
+    return pc.if_else(answered, columns["request_model"], columns["response_model"])
 
 
 def _status(reader: Reader, status: pa.StringArray) -> tuple[pa.StringArray, Mask]:
