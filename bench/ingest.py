@@ -69,23 +69,32 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 @contextmanager
-def collector(directory: Path) -> Iterator[Collector]:
-    """Run `haechi serve` on free ports until the block ends."""
-    ports = [f"--{door}-port=0" for door in ("grpc", "http", "web", "store")]
-    command = [sys.executable, "-m", "haechi_collector", "serve", f"--data-dir={directory}", *ports]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def program(*words: str) -> Iterator[tuple[psutil.Process, dict[str, str]]]:
+    """Run a command of `haechi` until the block ends; yield its process and what its line ``ready …`` tells."""
+    child = subprocess.Popen([sys.executable, "-m", "haechi_collector", *words], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     try:
         line = child.stdout.readline()
         assert line.startswith("ready "), line
-        doors = dict(part.split("=", 1) for part in line.split()[1:])
-        process = psutil.Process(child.pid)
-        store = next(p for p in process.children() if any("store" in word for word in p.cmdline()))
-        yield Collector(doors["grpc"], doors["http"], Dsn.of_store(directory, doors["store"]), process, store)
+        yield psutil.Process(child.pid), dict(part.split("=", 1) for part in line.split()[1:])
     finally:
         child.send_signal(signal.SIGTERM)
-        child.wait(30)
+        child.wait(60)
         child.stdout.close()
+
+
+@contextmanager
+def collector(directory: Path) -> Iterator[Collector]:
+    """Run a store and a collector on free ports until the block ends.
+
+    The store runs as a command of its own, so that the bare insert can have its password; it is the same process.
+    """
+    ports = [f"--{door}-port=0" for door in ("grpc", "http", "web")]
+    with program("store", f"--path={directory / 'store'}", "--port=0") as (store, told):
+        passwords = dict(line.split() for line in Path(told["passwords"]).read_text().splitlines())
+        dsn = Dsn.parse(told["store"].replace("//", f"//haechi:{passwords['haechi']}@", 1) + "/haechi")
+        with program("serve", f"--data-dir={directory}", f"--clickhouse={dsn.text}", *ports) as (process, doors):
+            yield Collector(doors["grpc"], doors["http"], dsn, process, store)
 
 
 class Sender:
@@ -155,9 +164,14 @@ def percentile_ms(seconds: list[float], p: float) -> float:
     return round(ordered[min(len(ordered) - 1, int(len(ordered) * p / 100))] * 1000, 1)
 
 
+def scalar(client: StoreClient, query: str) -> float:
+    """Return the one value of a query."""
+    return float(client.query(query).column(0)[0].as_py())
+
+
 def stored(client: StoreClient) -> int:
     """Spans that a query sees."""
-    return int(client.scalar("SELECT count() FROM spans"))
+    return int(scalar(client, "SELECT count() FROM spans"))
 
 
 def wait_stored(client: StoreClient, total: int, timeout_s: float = 300) -> None:
@@ -222,7 +236,7 @@ def _probe(target: Collector, client: StoreClient, transport: str) -> list[float
         trace_id = decode_traces(probe).column("trace_id")[0].as_py()
         connection.send(probe)
         acknowledged = time.monotonic()
-        while not client.scalar(f"SELECT count() FROM spans WHERE trace_id = '{trace_id}'"):
+        while not scalar(client, f"SELECT count() FROM spans WHERE trace_id = '{trace_id}'"):
             time.sleep(0.01)
         seconds.append(time.monotonic() - acknowledged)
     return seconds
@@ -252,7 +266,7 @@ def bare_insert(target: Collector, client: StoreClient, load: list[Request]) -> 
     used = time.process_time() - own
     time.sleep(SETTLE_S)
     store_used = _cpu_s(target.store) - store_cpu
-    assert int(client.scalar("SELECT count() FROM spans_bare")) == spans + 100
+    assert int(scalar(client, "SELECT count() FROM spans_bare")) == spans + 100
     return {
         "spans_per_s": round(spans / seconds),
         "client_cpu_us_per_span": round(used / spans * 1e6, 2),
@@ -264,7 +278,7 @@ def bare_insert(target: Collector, client: StoreClient, load: list[Request]) -> 
 def disk_bytes_per_span(client: StoreClient) -> float:
     """Bytes on disk of the active parts of `spans`, per row."""
     query = "SELECT sum(bytes_on_disk) / sum(rows) FROM system.parts WHERE table = 'spans' AND active"
-    return round(float(client.scalar(query)), 1)
+    return round(float(scalar(client, query)), 1)
 
 
 def measure(options: argparse.Namespace, directory: Path) -> dict[str, object]:

@@ -18,6 +18,7 @@ BUILDING = {"haechi_schemas": 0, "haechi": 1, "haechi_collector": 2}
 FLOORS = [
     {"__init__", "__main__", "cli", "cli_reprice", "cli_sql"},
     {"app", "doctor", "demo"},
+    {"opening"},
     {"web", "api", "receive"},
     {"query", "alert", "intake", "writer", "reprice", "dialects_check"},
     {"pipeline"},

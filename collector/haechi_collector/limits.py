@@ -104,6 +104,9 @@ RECENT_CALLS_MAX: Final = 200_000
 LATE_CONTENT_PATIENCE_S: Final = 2.0
 """How long content from logs waits for its span before the stored row is updated instead."""
 
+UPDATE_SPANS_MAX: Final = 100
+"""Spans that one UPDATE writes late content into. More make the statement itself slow to parse."""
+
 RECENT_CALLS_S: Final = 900.0
 """How long a call is remembered."""
 

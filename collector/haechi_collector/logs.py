@@ -10,6 +10,8 @@ import sys
 import time
 from typing import Any, Final
 
+# What these report, with tracebacks and whole statements, reaches the log as one line of ours.
+_REPEATED: Final = ("clickhouse_connect", "urllib3")
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -36,3 +38,5 @@ def configure(level: str) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("haechi", "haechi_collector"):
         logging.getLogger(name).setLevel(_LEVELS[level])
+    for name in _REPEATED:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

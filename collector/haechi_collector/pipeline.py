@@ -1,0 +1,102 @@
+"""The stages in their order: decoded entries of a block → rows of tables.
+
+Every stage is a pure transform of batches but two, whose bounded memory reaches over batches: `join_content` and
+`count_once`. This module adds timing and counts; the writer handles errors.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from haechi.pricing import PriceBook
+from haechi_collector.journal import Entry
+from haechi_collector.limits import (
+    LATE_CONTENT_PATIENCE_S,
+    PENDING_CONTENT_BYTES_MAX,
+    RECENT_CALLS_MAX,
+    RECENT_CALLS_S,
+)
+from haechi_collector.stages.count_once import CallMemory, count_once
+from haechi_collector.stages.count_tokens import count_tokens
+from haechi_collector.stages.join_content import LateContent, PendingContent
+from haechi_collector.stages.normalize import normalize_logs, normalize_metric_points, normalize_spans
+from haechi_collector.stages.price import Unpriced, price
+from haechi_collector.telemetry import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rows that are ready for a table."""
+
+    table: str
+    rows: pa.RecordBatch
+
+
+class Pipeline:
+    """Applies the stages. `prepare` is called by one thread per signal, `overdue` by any."""
+
+    def __init__(self, book: PriceBook, metrics: Metrics, *, token_counting: bool = True) -> None:
+        self._book, self._metrics, self._token_counting = book, metrics, token_counting
+        self._calls = CallMemory(RECENT_CALLS_MAX, RECENT_CALLS_S)
+        self._lock = threading.Lock()  # guards _content, which the threads of spans and logs share
+        self._content = PendingContent(PENDING_CONTENT_BYTES_MAX, RECENT_CALLS_S, LATE_CONTENT_PATIENCE_S)
+        self._unpriced = Unpriced()
+
+    def prepare(self, signal: str, entries: Sequence[Entry]) -> list[Prepared]:
+        """Turn entries of one signal into rows: one batch per table and project."""
+        steps = {"traces": self._spans, "logs": self._logs, "metrics": self._metric_points}
+        prepared: list[Prepared] = []
+        for project, group in groupby(entries, key=lambda e: e.project):
+            members = list(group)
+            batch = pa.concat_batches([e.batch for e in members])
+            prepared += steps[signal](batch, project, members[0].received_at_ns)
+        return [p for p in prepared if p.rows.num_rows]
+
+    def overdue(self) -> list[LateContent]:
+        """Content from logs whose span was already stored, or has not come; each is told once."""
+        with self._lock:
+            return self._content.overdue()
+
+    def _spans(self, batch: pa.RecordBatch, project: str, received_at_ns: int) -> list[Prepared]:
+        with self._timed("normalize"):
+            normal = normalize_spans(batch, project=project, ingested_at_ns=received_at_ns)
+        with self._timed("join_content"), self._lock:
+            spans = self._content.join(normal.spans)
+        if self._token_counting:
+            with self._timed("count_tokens"):
+                spans = count_tokens(spans, normal)
+        with self._timed("count_once"):
+            spans = count_once(spans, normal, self._calls)
+        with self._timed("price"):
+            spans = price(spans, normal, self._book, self._unpriced)
+        self._count(spans)
+        return [Prepared("spans", spans), Prepared("scores", normal.scores)]
+
+    def _logs(self, batch: pa.RecordBatch, project: str, received_at_ns: int) -> list[Prepared]:
+        with self._timed("normalize"):
+            normal = normalize_logs(batch, project=project, ingested_at_ns=received_at_ns)
+        with self._lock:
+            self._content.put(normal.content)
+        return [Prepared("logs", normal.logs), Prepared("scores", normal.scores)]
+
+    def _metric_points(self, batch: pa.RecordBatch, project: str, received_at_ns: int) -> list[Prepared]:
+        with self._timed("normalize"):
+            points = normalize_metric_points(batch, project=project, ingested_at_ns=received_at_ns)
+        return [Prepared("metric_points", points)]
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self._metrics.counter("haechi_stage_seconds_total", stage).inc(time.perf_counter() - began)
+
+    def _count(self, spans: pa.RecordBatch) -> None:
+        repeated = spans.filter(pc.equal(spans.column("usage_source"), "repeated")).column("dialect")
+        for item in pc.value_counts(repeated).to_pylist():
+            self._metrics.counter("haechi_repeated_usage_total", item["values"]).inc(item["counts"])
