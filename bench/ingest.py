@@ -310,7 +310,7 @@ def measure(options: argparse.Namespace, directory: Path) -> dict[str, object]:
 def main() -> int:
     """Measure and print; see the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--requests", type=int, default=320)
     parser.add_argument("--spans", type=int, default=512, help="spans per request")
     parser.add_argument("--shape", choices=list(SHAPES), default="typical")
     parser.add_argument("--transport", choices=["grpc", "http"], default="grpc")

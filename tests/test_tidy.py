@@ -24,7 +24,7 @@ FLOORS = [
     {"pipeline"},
     {"store", "stages", "detect", "journal", "decode"},
     {"config", "batch"},
-    {"errors", "limits", "logs", "sink", "sockets", "telemetry", "times"},
+    {"errors", "limits", "logs", "memory", "sink", "sockets", "telemetry", "times"},
 ]
 READ_SIDE = {"api", "web", "query"}
 WAY_IN = {"receive", "intake", "journal", "writer"}

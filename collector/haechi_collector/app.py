@@ -24,6 +24,7 @@ from haechi_collector.errors import StoreUnavailable
 from haechi_collector.intake import Intake
 from haechi_collector.journal import SIGNALS, Journal
 from haechi_collector.limits import BYTES_IN_FLIGHT_MAX
+from haechi_collector.memory import keep_freed_memory
 from haechi_collector.opening import make_data_dir, open_store, price_book
 from haechi_collector.pipeline import Pipeline
 from haechi_collector.query.sql import SqlReader
@@ -176,6 +177,7 @@ class Collector:
 def serve(config: Config, *, demo: bool = False) -> int:
     """Run a collector until SIGTERM or SIGINT; print ``ready …`` when every door is open."""
     logs.configure(config.log_level)
+    keep_freed_memory()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -21,6 +21,8 @@ _SETTINGS: Final = {
     "insert_deduplicate": 1,
 }
 
+_STREAM_END_BYTES: Final = 4096  # the end mark, and what padding of messages may add
+
 
 class Inserter:
     """Puts batches into tables. Safe for many threads.
@@ -52,8 +54,11 @@ class Inserter:
 
 
 def ipc_stream(batch: pa.RecordBatch) -> memoryview:
-    """Return the batch as an Arrow IPC stream, in one buffer."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return memoryview(sink.getvalue())
+    """Return the batch as an Arrow IPC stream, in one buffer that is allocated once."""
+    size = pa.ipc.get_record_batch_size(batch) + len(batch.schema.serialize()) + _STREAM_END_BYTES
+    buffer = pa.allocate_buffer(size)
+    with pa.FixedSizeBufferWriter(buffer) as sink:
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        written = sink.tell()
+    return memoryview(buffer)[:written]

@@ -44,7 +44,10 @@ WEB: Final = "web"
 DATABASE: Final = "haechi"
 
 _NUMERIC_CAPS: Final = {"max_execution_time": SQL_SECONDS_MAX, "max_memory_usage": SQL_MEMORY_BYTES_MAX}
-_DEFAULTS: Final = {"session_timezone": "UTC"}  # else a time without a zone is read in this machine's
+_DEFAULTS: Final = {
+    "session_timezone": "UTC",  # else a time without a zone is read in this machine's
+    "implicit_select": "0",  # the engine's default for a command line, not for a server
+}
 READER_SETTINGS: Final = frozenset(
     [
         "add_http_cors_header",
@@ -78,6 +81,7 @@ READER_SETTINGS: Final = frozenset(
 _READER_PREFIXES: Final = ("output_format_", "input_format_")
 _SETTING_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _REACHES_OUT: Final = re.compile(r"file|(?:ai|AI)[A-Z]\w*")
+_MAY_REACH_OUT: Final = re.compile(r"file|(?i:ai\w|python)")
 
 ROLES_XML: Final = f"""<clickhouse>
   <profiles><default/></profiles>
@@ -198,7 +202,16 @@ def check_names(formatted: str) -> None:
     Args:
         formatted: the statement as the engine's formatter writes it, so that no escape or comment hides a name.
     """
+    if not _MAY_REACH_OUT.search(formatted):
+        return
+    before = ""
     for piece in pieces(formatted):
-        if piece.token in {Token.WORD, Token.NAME} and _REACHES_OUT.fullmatch(piece.text.strip('`"')):
-            text = f"{READER}: Not enough privileges: the name {piece.text} is not allowed, it is a function that "
-            raise Failure(ACCESS_DENIED, text + "reads outside the tables")
+        if piece.token is Token.OPEN and before.lower() == "python":  # looks into this process before any grant
+            raise Failure(ACCESS_DENIED, f"{READER}: Not enough privileges: the table function {before} is not allowed")
+        if piece.token in {Token.WORD, Token.NAME}:
+            before = piece.text.strip('`"')
+            if _REACHES_OUT.fullmatch(before):
+                text = f"the name {before} is not allowed, it is a function that reads outside the tables"
+                raise Failure(ACCESS_DENIED, f"{READER}: Not enough privileges: {text}")
+        elif piece.token is not Token.SPACE:
+            before = ""

@@ -6,14 +6,17 @@ Source: ClickHouse ``docs/en/interfaces/http.md`` and ``src/Server/HTTPHandler.c
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import Final
 from urllib.parse import parse_qsl
 
 from haechi_collector.limits import SQL_PARAMETERS_MAX
 from haechi_collector.store.embedded.failure import AUTHENTICATION_FAILED, BAD_ARGUMENTS, NOT_IMPLEMENTED, Failure
 
+_FORM: Final = "multipart/form-data"
 _OF_THE_INTERFACE: Final = frozenset(
     [
         "buffer_size",
@@ -51,6 +54,7 @@ class Request:
         format: output format that was asked for outside the query, '' for none.
         params: query parameters without ``param_``, in ClickHouse's own escapes.
         settings: all other parameters.
+        boundary: of a body that is a form (clients send long parameters so), else ''.
     """
 
     method: str
@@ -68,6 +72,7 @@ class Request:
     body_is_framed: bool
     content_encoding: str
     accept_encoding: str
+    boundary: str
 
     def asks_for(self, setting: str) -> bool:
         """Tell whether a setting is on."""
@@ -85,8 +90,6 @@ def parse(method: str, query_string: str, headers: Message) -> Request:
     except ValueError:
         raise Failure(BAD_ARGUMENTS, f"More than {SQL_PARAMETERS_MAX} parameters") from None
     given = dict(pairs)
-    if (headers.get("Content-Type") or "").startswith("multipart/form-data"):
-        raise Failure(NOT_IMPLEMENTED, "External tables and multipart forms are not offered; use URL parameters")
     user, password = _credentials(given, headers)
     header_names = {"database": "X-ClickHouse-Database", "query_id": "X-ClickHouse-Query-Id"}
     own = {name: given.get(name) or headers.get(header) or "" for name, header in header_names.items()}
@@ -106,7 +109,33 @@ def parse(method: str, query_string: str, headers: Message) -> Request:
         body_is_framed=_is_on(given, "decompress"),
         content_encoding=(headers.get("Content-Encoding") or "").strip().lower(),
         accept_encoding=headers.get("Accept-Encoding") or "",
+        boundary=str(headers.get_param("boundary", "")) if headers.get_content_type() == _FORM else "",
     )
+
+
+def with_form(request: Request, body: bytes) -> Request:
+    """Return the request with the fields of its form: ``query`` and ``param_*``.
+
+    Raises:
+        Failure: the body is no form, or holds a table of its own.
+    """
+    head = f"Content-Type: {_FORM}; boundary={request.boundary}\r\n\r\n".encode("latin-1", "replace")
+    form = BytesParser(policy=HTTP).parsebytes(head + body)
+    if not form.is_multipart():
+        raise Failure(BAD_ARGUMENTS, "The body is not the form that its Content-Type says")
+    query, params = request.query, dict(request.params)
+    for part in form.iter_parts():
+        name = str(part.get_param("name", "", header="Content-Disposition"))
+        value = bytes(part.get_payload(decode=True) or b"").decode("utf-8", "surrogateescape")
+        if part.get_filename() is not None or (name != "query" and not name.startswith("param_")):
+            raise Failure(
+                NOT_IMPLEMENTED, f"The form's part {name!r} is not read here; external tables are not offered"
+            )
+        if name == "query":
+            query = value
+        else:
+            params[name.removeprefix("param_")] = value
+    return replace(request, query=query, params=params)
 
 
 def _is_on(given: Mapping[str, str], name: str) -> bool:

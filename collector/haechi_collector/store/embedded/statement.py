@@ -61,6 +61,8 @@ def insert_head(head: bytes) -> InsertHead | None:
 
 def output_format(text: str) -> str | None:
     """Return the format that a query names itself (``... FORMAT name [SETTINGS ...]``), if it does."""
+    if "format" not in text.lower():
+        return None
     words = [piece for piece in _outer(text) if piece.token is not Token.SPACE]
     for at in range(len(words) - 2, -1, -1):
         if words[at].text.upper() == "FORMAT" and words[at + 1].token is Token.WORD:

@@ -4,7 +4,9 @@ Order: user, statement (or the head of an INSERT), settings and limits, classifi
 INSERT goes to the engine a megabyte at a time as it arrives; a SELECT in a joinable format leaves as it is made.
 """
 
+import io
 import json
+import re
 import threading
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -18,9 +20,9 @@ from haechi_collector.store.embedded.access import User, Users, session_settings
 from haechi_collector.store.embedded.answer import Answer, summary
 from haechi_collector.store.embedded.body import Body, chunks, decoded, read
 from haechi_collector.store.embedded.engine import Engine, Session, Tally
-from haechi_collector.store.embedded.failure import BAD_ARGUMENTS, QUERY_IS_TOO_LARGE, Failure
+from haechi_collector.store.embedded.failure import BAD_ARGUMENTS, QUERY_IS_TOO_LARGE, SYNTAX_ERROR, Failure
 from haechi_collector.store.embedded.packing import FrameReader
-from haechi_collector.store.embedded.request import Request
+from haechi_collector.store.embedded.request import Request, with_form
 from haechi_collector.store.embedded.statement import (
     InsertHead,
     insert_head,
@@ -55,6 +57,8 @@ class Statements:
         user = self.users.identify(request.user, request.password, request.host)
         plain = decoded(body, request.content_encoding)
         source = cast("BinaryIO", FrameReader(chunks(plain))) if request.body_is_framed else plain
+        if request.boundary:
+            request, source = with_form(request, _all(source)), cast("BinaryIO", io.BytesIO())
         sql, insert, data = _read(request, source)
         query_id = request.query_id or str(uuid.uuid4())
         settings = session_settings(user, request.settings, is_get=request.method != "POST")
@@ -84,13 +88,30 @@ def _read(request: Request, source: BinaryIO) -> tuple[str, InsertHead | None, b
         insert = insert_head(head)
     if insert is not None:
         return "", insert, head[insert.data_start :]
+    size_max = _size_max(request)
     parts, size = [head], len(head)
+    while size <= size_max and (data := read(source, STORE_HEAD_BYTES)):
+        parts.append(data)
+        size += len(data)
+    if size > size_max:
+        raise Failure(SYNTAX_ERROR, f"Syntax error: Max query size exceeded: it is more than {size_max} bytes")
+    return b"".join(parts).decode("utf-8", "surrogateescape").strip(), None, b""
+
+
+def _all(source: BinaryIO) -> bytes:
+    parts, size = [], 0
     while data := read(source, STORE_HEAD_BYTES):
         parts.append(data)
         size += len(data)
         if size > STORE_STATEMENT_BYTES_MAX:
-            raise Failure(QUERY_IS_TOO_LARGE, f"The statement is longer than {STORE_STATEMENT_BYTES_MAX} bytes")
-    return b"".join(parts).decode("utf-8", "surrogateescape").strip(), None, b""
+            raise Failure(QUERY_IS_TOO_LARGE, f"The form is longer than {STORE_STATEMENT_BYTES_MAX} bytes")
+    return b"".join(parts)
+
+
+def _size_max(request: Request) -> int:
+    """ClickHouse's setting max_query_size, within our own bound."""
+    wanted = request.settings.get("max_query_size", "")
+    return min(int(wanted), STORE_STATEMENT_BYTES_MAX) if re.fullmatch(r"\d{1,12}", wanted) else STORE_HEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
