@@ -180,11 +180,11 @@ STORE_STATEMENTS_MAX: Final = 16
 STORE_STATEMENT_WAIT_S: Final = 10.0
 """How long a statement waits for its turn."""
 
-STORE_STATEMENT_BYTES_MAX: Final = 16 * MIB
-"""Length of a statement without the data of an INSERT; it is held in memory as a whole."""
+STORE_STATEMENT_BYTES_MAX: Final = 64 * MIB
+"""Longest statement, the data of an INSERT not counted, that max_query_size may allow; it is held in memory whole."""
 
 STORE_HEAD_BYTES: Final = 256 * 1024
-"""Where the data of an INSERT must have begun: ClickHouse's own max_query_size."""
+"""Longest statement without max_query_size, as in ClickHouse, and where the data of an INSERT must have begun."""
 
 STORE_CHUNK_BYTES: Final = 1 * MIB
 """How much of a request body is read and handed to the engine at a time."""
@@ -229,9 +229,6 @@ STORE_CONNECT_S: Final = 5.0
 
 STORE_ANSWER_S: Final = 120.0
 """How long the client waits for an answer; inserts wait for merges when there are too many parts."""
-
-STORE_UPDATE_BYTES_MAX: Final = 1 * MIB
-"""Size of one UPDATE of late content. Larger ones hold more of the parser's memory, smaller ones cost 15 ms each."""
 
 MIGRATION_LOCK_S: Final = 600.0
 """After this a migration's lock is taken for abandoned. One file must finish within it."""

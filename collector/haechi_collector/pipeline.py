@@ -6,6 +6,7 @@ Every stage is a pure transform of batches but two, whose bounded memory reaches
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Pipeline:
         self._lock = threading.Lock()  # guards _content, which the threads of spans and logs share
         self._content = PendingContent(PENDING_CONTENT_BYTES_MAX, RECENT_CALLS_S, LATE_CONTENT_PATIENCE_S)
         self._unpriced = Unpriced()
+        self._unpriced_told: Counter[tuple[str, str]] = Counter()
 
     def prepare(self, signal: str, entries: Sequence[Entry]) -> list[Prepared]:
         """Turn entries of one signal into rows: one batch per table and project."""
@@ -97,6 +99,9 @@ class Pipeline:
         self._metrics.counter("haechi_stage_seconds_total", stage).inc(time.perf_counter() - began)
 
     def _count(self, spans: pa.RecordBatch) -> None:
+        for model, calls in self._unpriced.counts().items():
+            self._metrics.counter("haechi_unpriced_requests_total", *model).inc(calls - self._unpriced_told[model])
+            self._unpriced_told[model] = calls
         repeated = spans.filter(pc.equal(spans.column("usage_source"), "repeated")).column("dialect")
         for item in pc.value_counts(repeated).to_pylist():
             self._metrics.counter("haechi_repeated_usage_total", item["values"]).inc(item["counts"])

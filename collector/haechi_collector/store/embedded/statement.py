@@ -16,6 +16,22 @@ _KILL: Final = re.compile(
     \s*(?:A?SYNC)?\s*;?\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
+_SILENT: Final = frozenset(
+    [
+        "ALTER",
+        "CREATE",
+        "DELETE",
+        "DROP",
+        "GRANT",
+        "INSERT",
+        "OPTIMIZE",
+        "RENAME",
+        "SET",
+        "SYSTEM",
+        "TRUNCATE",
+        "UPDATE",
+    ]
+)
 _BLANKS: Final = frozenset({b" ", b"\t", b"\f"})
 
 
@@ -41,7 +57,7 @@ def insert_head(head: bytes) -> InsertHead | None:
         head: the first bytes of the statement; enough of them to hold all that stands before the data.
     """
     text = head.decode("latin-1")  # one character per byte, so that places in the text are places in the bytes
-    if not _begins_with_insert(text):
+    if _first_word(text) != "INSERT":
         return None
     depth, awaits_format, format_start = 0, False, 0
     for piece in pieces(text):
@@ -61,8 +77,8 @@ def insert_head(head: bytes) -> InsertHead | None:
 
 def output_format(text: str) -> str | None:
     """Return the format that a query names itself (``... FORMAT name [SETTINGS ...]``), if it does."""
-    if "format" not in text.lower():
-        return None
+    if _first_word(text) in _SILENT or "format" not in text.lower():
+        return None  # a long UPDATE is not read to its end for a word that it cannot have
     words = [piece for piece in _outer(text) if piece.token is not Token.SPACE]
     for at in range(len(words) - 2, -1, -1):
         if words[at].text.upper() == "FORMAT" and words[at + 1].token is Token.WORD:
@@ -73,10 +89,7 @@ def output_format(text: str) -> str | None:
 
 def is_streamed(text: str) -> bool:
     """Tell whether the engine can give the statement's result block by block: SELECT, however it begins."""
-    for piece in pieces(text):
-        if piece.token is not Token.SPACE:
-            return piece.text.upper() in {"SELECT", "WITH", "FROM", "("}
-    return False
+    return _first_word(text) in {"SELECT", "WITH", "FROM", "("}
 
 
 def killed_query(text: str, params: Mapping[str, str]) -> str | None:
@@ -94,11 +107,8 @@ def _outer(text: str) -> list[Piece]:
     return found
 
 
-def _begins_with_insert(text: str) -> bool:
-    for piece in pieces(text):
-        if piece.token is not Token.SPACE:
-            return piece.text.upper() == "INSERT"
-    return False
+def _first_word(text: str) -> str:
+    return next((piece.text.upper() for piece in pieces(text) if piece.token is not Token.SPACE), "")
 
 
 def _head(head: bytes, sql_end: int, format_: str, at: int) -> InsertHead:
