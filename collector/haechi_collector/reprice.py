@@ -218,13 +218,14 @@ def _or_null(texts: pa.StringArray) -> pa.StringArray:
 def _write(store: Store, chunk: _Chunk, changes: pa.RecordBatch) -> None:
     # A mutation knows no current database, so that its table needs a full name.
     database = store.query("SELECT currentDatabase() AS name")["name"][0].as_py()
-    table = f"{database}.{CHANGES_PREFIX}{uuid.uuid4().hex}"
+    name = f"{CHANGES_PREFIX}{uuid.uuid4().hex}"
+    table = f"{database}.{name}"
     store.command(
         f"CREATE TABLE {table} (key String, cost_usd Nullable(Decimal(18, 12)), cost_source String, "
         "cost_details Map(String, String)) ENGINE = Join(ANY, LEFT, key)"
     )
-    store.insert(table, changes)
-    assignments = ", ".join(f"{name} = joinGet('{table}', '{name}', {_KEY})" for name in _COST_COLUMNS)
+    store.insert(name, changes)
+    assignments = ", ".join(f"{column} = joinGet('{table}', '{column}', {_KEY})" for column in _COST_COLUMNS)
     # The table is not dropped when this fails: the mutation may be under way and need it.
     store.command(
         f"ALTER TABLE {SPANS_TABLE} UPDATE {assignments} "  # noqa: S608  our own words and numbers

@@ -7,7 +7,6 @@ import pytest
 
 from haechi_collector.store.embedded.formats import content_type, is_joinable, joined
 
-
 BINARY = b"\x01\x01n\x04Int8"
 
 

@@ -107,6 +107,18 @@ def test_inserts_by_url_and_data_by_body_and_values(store: EmbeddedStore, table:
     assert rows == ["x", "y", "z;", "FORMAT CSV", "w", "v"]
 
 
+def test_a_long_insert_is_stored_once_per_token(store: EmbeddedStore, client: StoreClient) -> None:
+    """Also when it is cut into several blocks."""
+    client.command(
+        "CREATE TABLE long (a UInt64) ENGINE = MergeTree ORDER BY a SETTINGS non_replicated_deduplication_window = 100"
+    )
+    data = b"".join(b"%d\n" % number for number in range(1_500_000))
+    for _ in range(2):
+        curl(store, "/?insert_deduplication_token=t&query=INSERT+INTO+haechi.long+FORMAT+TSV", data=data, user="haechi")
+    assert client.command("SELECT count() FROM long") == 1_500_000
+    client.command("DROP TABLE long")
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "zstd", "lz4"])
 def test_compressed_inserts_and_answers(store: EmbeddedStore, table: str, encoding: str) -> None:
     """Content-Encoding in, Accept-Encoding out when enable_http_compression says so."""

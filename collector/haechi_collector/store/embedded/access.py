@@ -84,6 +84,9 @@ READER_SETTINGS: Final = frozenset(
 """What a reader's request may set: the shape of the answer and tighter limits, none of which reaches outside."""
 
 _READER_PREFIXES: Final = ("output_format_", "input_format_")
+_NAMES_A_FILE: Final = frozenset({"input_format_record_errors_file_path", "output_format_schema"})
+"""Settings under those prefixes by which the engine writes a file, wherever the value says."""
+
 _SETTING_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _REACHES_OUT: Final = re.compile(r"file|(?:ai|AI)[A-Z]\w*")
 _MAY_REACH_OUT: Final = re.compile(r"file|(?i:ai\w|python)")
@@ -182,7 +185,7 @@ def _check_reader_setting(name: str, value: str) -> None:
     if cap is not None:
         if not re.fullmatch(r"\d{1,18}", value) or not 0 < int(value) <= cap:
             raise Failure(READONLY, f"Setting {name} is limited to 1..{cap} for the user {READER}")
-    elif name not in READER_SETTINGS and not name.startswith(_READER_PREFIXES):
+    elif name in _NAMES_A_FILE or (name not in READER_SETTINGS and not name.startswith(_READER_PREFIXES)):
         raise Failure(READONLY, f"Cannot modify '{name}' setting in readonly mode")
 
 
