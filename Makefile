@@ -11,7 +11,8 @@ help: ## show this list
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'make: needs Python 3.11 or newer; set PYTHON=python3.11'; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo 'make: needs the venv module: apt-get install python3-venv'; exit 1; }
+	@sh deploy/debian.sh python3-venv
+	@$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[collector,dev]'
 	@touch $(STAMP)
 
@@ -19,6 +20,7 @@ up: $(STAMP) ## start the collector on the embedded store with live sample traff
 	@$(BIN)/haechi serve --demo
 
 test: $(STAMP) ## run every test
+	@sh deploy/debian.sh curl nodejs npm
 	$(BIN)/python -m pytest
 
 check: $(STAMP) ## lint and type-check

@@ -9,6 +9,19 @@ import pytest
 from haechi_collector.store.client import StoreClient
 from haechi_collector.store.supervisor import EmbeddedStore
 
+NAMES_OF_FILES = ["input_format_record_errors_file_path", "output_format_schema"]
+TEXTS = {
+    "input_format_mysql_dump_table_name",
+    "input_format_orc_reader_time_zone_name",
+    "output_format_avro_codec",
+    "output_format_avro_confluent_subject",  # needs the URL of a registry, which no reader may set
+    "output_format_avro_string_column_pattern",
+    "output_format_image_terminal_mode",
+    "output_format_orc_writer_time_zone_name",
+    "output_format_pretty_grid_charset",
+    "output_format_sql_insert_table_name",
+}
+
 
 def ask(store: EmbeddedStore, sql: str, user: str, password: str, **settings: str) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(store.dsn.host, store.dsn.port, timeout=30)
