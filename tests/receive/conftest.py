@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
-import httpx
+import httpx2
 import pytest
 from tests.receive.recording import Doors
 
@@ -26,8 +26,8 @@ def doors(running: Doors) -> Iterator[Doors]:
 
 
 @pytest.fixture
-def client(doors: Doors) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=doors.url, timeout=30) as client:
+def client(doors: Doors) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=doors.url, timeout=30) as client:
         yield client
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
+import httpx2
 import lz4.frame
 import pyarrow as pa
 import pytest
@@ -47,7 +47,7 @@ def padded(signal: Signal) -> Any:
 
 
 @pytest.mark.parametrize(("encoding", "compression", "signal"), HTTP_CELLS)
-def test_http(doors: Doors, client: httpx.Client, encoding: Encoding, compression: str, signal: Signal) -> None:
+def test_http(doors: Doors, client: httpx2.Client, encoding: Encoding, compression: str, signal: Signal) -> None:
     """The request arrives whole and is answered with an empty message in its own encoding."""
     request = padded(signal)
     headers = {"content-type": CONTENT_TYPES[encoding]}
@@ -94,7 +94,7 @@ def test_the_table_lists_exactly_the_tested_cells() -> None:
 @pytest.mark.parametrize("accepted", [Accepted(3, "no trace id"), Accepted(0, "deprecated names")], ids=str)
 @pytest.mark.parametrize("encoding", Encoding)
 def test_http_partial_success(
-    doors: Doors, client: httpx.Client, encoding: Encoding, signal: Signal, accepted: Accepted
+    doors: Doors, client: httpx2.Client, encoding: Encoding, signal: Signal, accepted: Accepted
 ) -> None:
     """What was refused, or a warning, is told in the request's encoding; counts are strings in JSON."""
     doors.sink.answers.append(accepted)
@@ -125,7 +125,7 @@ def test_grpc_partial_success(doors: Doors, channel: Any, signal: Signal) -> Non
 @pytest.mark.parametrize("encoding", Encoding)
 @pytest.mark.parametrize("compression", COMPRESS)
 def test_an_empty_http_body_is_empty_telemetry(
-    doors: Doors, client: httpx.Client, encoding: Encoding, compression: str
+    doors: Doors, client: httpx2.Client, encoding: Encoding, compression: str
 ) -> None:
     """Nothing to store is a success that never reaches the sink."""
     headers = {"content-type": CONTENT_TYPES[encoding]}
@@ -146,13 +146,13 @@ def test_an_empty_grpc_message_is_empty_telemetry(doors: Doors, channel: Any) ->
     "content_type",
     ["application/json; charset=utf-8", "Application/JSON", "application/json ;charset=UTF-8;x=1"],
 )
-def test_content_type_is_read_by_its_meaning(client: httpx.Client, content_type: str) -> None:
+def test_content_type_is_read_by_its_meaning(client: httpx2.Client, content_type: str) -> None:
     """Case, parameters and spaces do not count, and the answer's type has none of them."""
     answer = client.post("/v1/traces", content=b'{"resourceSpans":[]}', headers={"content-type": content_type})
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
 
 
-def test_a_chunked_body_is_read(doors: Doors, client: httpx.Client) -> None:
+def test_a_chunked_body_is_read(doors: Doors, client: httpx2.Client) -> None:
     """A body without a declared length is counted while it is read."""
     body = sample(Signal.LOGS).SerializeToString()
     headers = {"content-type": "application/x-protobuf"}

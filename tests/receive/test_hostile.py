@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
+import httpx2
 import pytest
 import zstandard
 from tests.receive.recording import SERVICES, Doors, encoded, sample
@@ -68,7 +68,7 @@ class Child:
 
     def is_alive(self) -> bool:
         url = f"http://127.0.0.1:{self.http_port}/v1/traces"
-        return httpx.post(url, content=b"{}", headers={"content-type": "application/json"}).status_code == 200
+        return httpx2.post(url, content=b"{}", headers={"content-type": "application/json"}).status_code == 200
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def child() -> Iterator[Child]:
 def test_an_http_bomb_stays_small(child: Child, kind: str) -> None:
     """A megabyte that would become a gigabyte is refused within bounded memory."""
     headers = PROTOBUF | {"content-encoding": kind.rpartition(" ")[2]}
-    answer = httpx.post(
+    answer = httpx2.post(
         f"http://127.0.0.1:{child.http_port}/v1/traces", content=BOMBS[kind](), headers=headers, timeout=60
     )
     assert answer.status_code == 413
@@ -124,7 +124,7 @@ def test_many_bombs_at_once_stay_within_the_bytes_in_flight(child: Child) -> Non
     def send() -> None:
         headers = PROTOBUF | {"content-encoding": "gzip"}
         url = f"http://127.0.0.1:{child.http_port}/v1/traces"
-        statuses.append(httpx.post(url, content=bomb, headers=headers, timeout=60).status_code)
+        statuses.append(httpx2.post(url, content=bomb, headers=headers, timeout=60).status_code)
 
     threads = [threading.Thread(target=send) for _ in range(8)]
     for thread in threads:
@@ -147,7 +147,7 @@ def garbage(rng: random.Random, good: bytes) -> bytes:
     return rng.choice([cut, cut, gzip.compress(cut), zlib.compress(cut), gzip.compress(cut)[:-4]])
 
 
-def test_garbage_over_http(doors: Doors, client: httpx.Client) -> None:
+def test_garbage_over_http(doors: Doors, client: httpx2.Client) -> None:
     """Thousands of spoilt bodies get an answer that blames the sender, or success; nothing fails."""
     rng = random.Random(4318)
     statuses = set()
@@ -203,7 +203,7 @@ def rest(connection: socket.socket) -> bytes:
     return received
 
 
-def test_garbage_on_the_sockets(doors: Doors, client: httpx.Client, channel: Any) -> None:
+def test_garbage_on_the_sockets(doors: Doors, client: httpx2.Client, channel: Any) -> None:
     """Bytes that are no HTTP at all get 400 or a closed connection, on both ports."""
     rng = random.Random(4319)
     for _ in range(GARBAGE_TCP):
@@ -275,7 +275,7 @@ def test_a_connection_that_was_quiet_may_send_again(hasty: Doors) -> None:
     ],
     ids=["header", "path", "trailer", "chunk extension"],
 )
-def test_an_endless_head_is_cut_off(doors: Doors, client: httpx.Client, sent: bytes) -> None:
+def test_an_endless_head_is_cut_off(doors: Doors, client: httpx2.Client, sent: bytes) -> None:
     """What is not body has a bound of its own."""
     assert b"200 OK" not in rest(connect(doors.http_port, sent + b"x" * 1000))
     assert client.post("/v1/traces", content=b"", headers=PROTOBUF).status_code == 200
@@ -298,7 +298,7 @@ def test_connections_are_bounded(hasty: Doors) -> None:
     assert rest(connect(hasty.http_port, b"")) == b""
     for connection in held:
         connection.close()
-    with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
+    with httpx2.Client(transport=httpx2.HTTPTransport(retries=20)) as client:
         assert client.post(f"{hasty.url}/v1/traces", content=b"", headers=PROTOBUF).status_code == 200
 
 
@@ -346,7 +346,7 @@ def test_slow_grpc_senders_do_not_keep_the_workers(hasty: Doors) -> None:
     assert [outcome for *_, outcome, _ in hasty.observations.seen].count(Outcome.DISCONNECTED) == 2
 
 
-def test_json_of_any_depth_gets_an_answer(doors: Doors, client: httpx.Client) -> None:
+def test_json_of_any_depth_gets_an_answer(doors: Doors, client: httpx2.Client) -> None:
     """What the decoder makes of it is the decoder's; the door stays open."""
     body = json.dumps({"resourceSpans": []}).encode() + b"[" * 100_000
     answer = client.post("/v1/traces", content=body, headers={"content-type": "application/json"})

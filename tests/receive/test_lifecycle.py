@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import grpc
-import httpx
+import httpx2
 import pytest
 from tests.receive.recording import SERVICES, Doors, RecordingSink, sample
 
@@ -84,7 +84,7 @@ def test_requests_under_way_finish_when_the_doors_close(own: Doors) -> None:
 
     def over_http() -> None:
         headers = {"content-type": "application/x-protobuf"}
-        answers.append(httpx.post(f"{own.url}/v1/traces", content=BODY, headers=headers).status_code)
+        answers.append(httpx2.post(f"{own.url}/v1/traces", content=BODY, headers=headers).status_code)
 
     def over_grpc() -> None:
         with grpc.insecure_channel(own.target) as channel:
@@ -132,6 +132,6 @@ def test_ipv6_loopback_is_bound() -> None:
     with grpc.insecure_channel(f"[::1]:{grpc_port}") as channel:
         assert channel.unary_unary(EXPORT)(BODY, timeout=30) == b""
     headers = {"content-type": "application/x-protobuf"}
-    assert httpx.post(f"http://[::1]:{http_port}/v1/traces", content=BODY, headers=headers).status_code == 200
+    assert httpx2.post(f"http://[::1]:{http_port}/v1/traces", content=BODY, headers=headers).status_code == 200
     receiver.stop(0)
     server.stop(0)

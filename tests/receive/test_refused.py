@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import httpx
+import httpx2
 import pytest
 from google.protobuf import json_format
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -216,7 +216,7 @@ def details_of(status: Any) -> str:
 
 @pytest.mark.parametrize("encoding", Encoding)
 @pytest.mark.parametrize("cell", HTTP, ids=lambda cell: cell.what)
-def test_http(doors: Doors, client: httpx.Client, cell: Http, encoding: Encoding) -> None:
+def test_http(doors: Doors, client: httpx2.Client, cell: Http, encoding: Encoding) -> None:
     """Status, headers and a google.rpc.Status in the request's encoding are what the table says."""
     if cell.raises:
         doors.sink.answers.append(cell.raises)
@@ -239,7 +239,7 @@ def test_http(doors: Doors, client: httpx.Client, cell: Http, encoding: Encoding
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/protobuf", "application/x-protobuf-x", ""])
-def test_other_content_types(client: httpx.Client, content_type: str | None) -> None:
+def test_other_content_types(client: httpx2.Client, content_type: str | None) -> None:
     """A missing or unknown type is refused in protobuf, with the types that are read."""
     headers = {} if content_type is None else {"content-type": content_type}
     answer = client.post("/v1/metrics", content=b"\x00", headers=headers)
@@ -248,7 +248,7 @@ def test_other_content_types(client: httpx.Client, content_type: str | None) -> 
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "DELETE"])
-def test_other_methods(client: httpx.Client, method: str) -> None:
+def test_other_methods(client: httpx2.Client, method: str) -> None:
     """Whatever the method, the answer names the one that is served; no origin is allowed across sites."""
     answer = client.request(method, "/v1/traces", headers={"origin": "http://example.com"})
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
@@ -290,7 +290,7 @@ def test_grpc_retry_info_carries_the_delay(doors: Doors, channel: Any) -> None:
     assert (info.retry_delay.seconds, info.retry_delay.nanos) == (1, 500_000_000)
 
 
-def test_retry_after_is_rounded_up(doors: Doors, client: httpx.Client) -> None:
+def test_retry_after_is_rounded_up(doors: Doors, client: httpx2.Client) -> None:
     """Whole seconds, never fewer than asked for."""
     doors.sink.answers.append(errors.Rejected("full", 1.2))
     answer = client.post("/v1/traces", content=b"{}", headers={"content-type": "application/json"})
@@ -310,7 +310,7 @@ def test_the_tables_list_exactly_the_tested_cells() -> None:
 
 @pytest.mark.parametrize("error", [errors.Undecodable("bad"), errors.Rejected("full"), KeyError("x")], ids=repr)
 def test_an_error_on_the_future_is_answered_like_one_raised(
-    doors: Doors, client: httpx.Client, channel: Any, error: Exception
+    doors: Doors, client: httpx2.Client, channel: Any, error: Exception
 ) -> None:
     """Where the sink reports an error makes no difference."""
     for _ in range(2):
@@ -326,7 +326,7 @@ def test_an_error_on_the_future_is_answered_like_one_raised(
     assert statuses[0] in {400, 503}
 
 
-def test_a_cancelled_future_is_a_failure_of_ours(doors: Doors, client: httpx.Client, channel: Any) -> None:
+def test_a_cancelled_future_is_a_failure_of_ours(doors: Doors, client: httpx2.Client, channel: Any) -> None:
     """A sink that stops with work in hand makes its senders come back."""
     for _ in range(2):
         future = PENDING()
@@ -338,7 +338,7 @@ def test_a_cancelled_future_is_a_failure_of_ours(doors: Doors, client: httpx.Cli
 
 
 def test_an_acknowledgement_that_does_not_come(
-    doors: Doors, client: httpx.Client, channel: Any, monkeypatch: pytest.MonkeyPatch
+    doors: Doors, client: httpx2.Client, channel: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sender is asked to come back, and the bytes count until the sink is done with them."""
     monkeypatch.setattr(limits, "ACK_WAIT_S", 0.05)
@@ -354,7 +354,7 @@ def test_an_acknowledgement_that_does_not_come(
     assert doors.admission.bytes_in_flight == 0
 
 
-def test_a_full_house_is_answered_before_the_body_is_read(doors: Doors, client: httpx.Client, channel: Any) -> None:
+def test_a_full_house_is_answered_before_the_body_is_read(doors: Doors, client: httpx2.Client, channel: Any) -> None:
     """Above the bytes in flight both doors ask to come back, and serve again when there is room."""
     with doors.admission.lease() as hog:
         hog.grow(4 * REQUEST_BYTES_MAX)
@@ -370,7 +370,7 @@ def test_a_full_house_is_answered_before_the_body_is_read(doors: Doors, client: 
     assert channel.unary_unary(EXPORT)(b"\x0a\x00", timeout=30) == b""
 
 
-def test_a_long_message_stays_within_what_clients_read(doors: Doors, client: httpx.Client, channel: Any) -> None:
+def test_a_long_message_stays_within_what_clients_read(doors: Doors, client: httpx2.Client, channel: Any) -> None:
     """Clients refuse trailers above 8 KiB, so the text of a refusal is cut, and spoilt text is mended."""
     doors.sink.answers += [errors.Undecodable("\U0001f980\ud800" * 9000)] * 2
     error = call(channel, Grpc("", "", None, body=b"\x0a\x00"))
@@ -397,7 +397,7 @@ def test_an_unknown_grpc_encoding_is_answered_by_the_core(doors: Doors, name: st
     assert doors.sink.requests == []
 
 
-def test_deflate_without_its_header_is_tolerated(doors: Doors, client: httpx.Client) -> None:
+def test_deflate_without_its_header_is_tolerated(doors: Doors, client: httpx2.Client) -> None:
     """Some clients send the bare stream under this name."""
     encoder = zlib.compressobj(wbits=-15)
     body = encoder.compress(encoded(sample(Signal.TRACES), Encoding.JSON)) + encoder.flush()
