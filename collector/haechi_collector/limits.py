@@ -115,6 +115,10 @@ LATE_CONTENT_PATIENCE_S: Final = 2.0
 UPDATE_SPANS_MAX: Final = 100
 """Spans that one UPDATE writes late content into. More make the statement itself slow to parse."""
 
+UPDATE_BYTES_MAX: Final = 8 * MIB
+"""UTF-8 bytes of text that one UPDATE writes, unless one span alone has more. The statement holds each text twice and
+escaped, at most four times as long, and must stay below STORE_STATEMENT_BYTES_MAX."""
+
 RECENT_CALLS_S: Final = 900.0
 """How long a call is remembered."""
 
@@ -185,6 +189,9 @@ STORE_STATEMENT_BYTES_MAX: Final = 64 * MIB
 
 STORE_HEAD_BYTES: Final = 256 * 1024
 """Longest statement without max_query_size, as in ClickHouse, and where the data of an INSERT must have begun."""
+
+STORE_INSERT_MEMORY_BYTES: Final = 64 * MIB
+"""Data of one INSERT that is held in memory; more goes through a file in the store's directory."""
 
 STORE_CHUNK_BYTES: Final = 1 * MIB
 """How much of a request body is read and handed to the engine at a time."""

@@ -167,7 +167,8 @@ class Writer:
             if rows.num_rows <= _PAYLOAD_ROWS_MAX:
                 dead.append(_Dead(str(error), str(error.clickhouse_code), rows))
                 return
-            logger.warning("ClickHouse refuses %d rows of %s, looking for which: %s", rows.num_rows, table, error)
+            # Its words may hold values of the rows; they go to dead_letters, not to the log.
+            logger.warning("ClickHouse refuses %d rows of %s, code %d", rows.num_rows, table, error.clickhouse_code)
             half = rows.num_rows // 2
             self._store_rows(table, rows.slice(0, half), f"{token}/0", dead)
             self._store_rows(table, rows.slice(half), f"{token}/1", dead)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from haechi_collector.errors import StoreError, StoreUnavailable
-from haechi_collector.limits import UPDATE_SPANS_MAX
+from haechi_collector.limits import STORE_STATEMENT_BYTES_MAX, UPDATE_SPANS_MAX
 from haechi_collector.stages.join_content import LateContent
 from haechi_collector.store.client import StoreClient
 from haechi_collector.store.cluster import quoted
@@ -109,6 +109,16 @@ def test_more_content_than_one_statement_takes_is_written_whole(tables: Tables, 
     texts = {span: f"{span} 답변 " * 300 for _, span in ids(batch)}
     tables.update_spans([LateContent(*key, {"output_messages": texts[key[1]]}) for key in ids(batch)])
     assert {span: row["output_messages"] for span, row in stored(tables).items()} == texts
+
+
+def test_content_longer_than_a_statement_is_written_whole(tables: Tables, make_spans: MakeSpans) -> None:
+    """Long prompts of many spans go in several statements, by their size."""
+    batch = with_values(make_spans(UPDATE_SPANS_MAX, seed=38), input_messages="")
+    tables.insert("spans", batch, "tables-long")
+    text = "긴 'x' " * (STORE_STATEMENT_BYTES_MAX // UPDATE_SPANS_MAX // len("긴 'x' ".encode()))
+    tables.update_spans([LateContent(*key, {"input_messages": text}) for key in ids(batch)])
+    sql = "SELECT uniqExact(input_messages) AS texts, min(length(input_messages)) AS bytes FROM spans"
+    assert tables.query(sql).to_pylist() == [{"texts": 1, "bytes": len(text.encode())}]
 
 
 def test_late_content_stays_when_parts_merge(tables: Tables, client: StoreClient, make_spans: MakeSpans) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from haechi_collector.limits import UPDATE_SPANS_MAX
+from haechi_collector.limits import UPDATE_BYTES_MAX, UPDATE_SPANS_MAX
 from haechi_collector.stages.join_content import LateContent
 from haechi_collector.store.client import StoreClient
 from haechi_collector.store.cluster import quoted
@@ -60,8 +60,17 @@ class Tables:
 
 
 def _parts(contents: Sequence[LateContent]) -> Iterator[Sequence[LateContent]]:
-    for start in range(0, len(contents), UPDATE_SPANS_MAX):
-        yield contents[start : start + UPDATE_SPANS_MAX]
+    part: list[LateContent] = []
+    size = 0
+    for content in contents:
+        added = sum(len(value.encode()) for value in content.values.values() if isinstance(value, str))
+        if part and (len(part) == UPDATE_SPANS_MAX or size + added > UPDATE_BYTES_MAX):
+            yield part
+            part, size = [], 0
+        part.append(content)
+        size += added
+    if part:
+        yield part
 
 
 def _update(table: str, contents: Sequence[LateContent]) -> str:

@@ -12,9 +12,10 @@ import fcntl
 import os
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Any, Final, Self, TextIO
 from xml.sax.saxutils import escape
@@ -24,12 +25,14 @@ from chdb import _chdb
 from haechi_collector.errors import SettingError
 from haechi_collector.limits import (
     STORE_CACHE_BYTES,
+    STORE_INSERT_MEMORY_BYTES,
     STORE_MEMORY_SHARE,
     STORE_STATEMENT_WAIT_S,
     STORE_STATEMENTS_MAX,
 )
 from haechi_collector.store.embedded.access import ROLES_XML, User, check_classes, check_names
 from haechi_collector.store.embedded.failure import TOO_MANY_SIMULTANEOUS_QUERIES, Failure
+from haechi_collector.store.embedded.statement import split_settings
 from haechi_collector.store.lexer import literal
 
 _native: Any = _chdb  # its types are not all declared
@@ -65,6 +68,27 @@ def _tally(result: Any) -> Tally:
     return Tally(*read, result.rows_written(), result.bytes_written(), elapsed_ns)
 
 
+@contextmanager
+def _gathered(chunks: Iterable[bytes], directory: Path) -> Iterator[str]:
+    """Gather data in memory, or in a file without a name when it is large; give the path that reads it."""
+    with open(os.memfd_create("insert"), "r+b", buffering=0) as memory, ExitStack() as undo:
+        target, size = memory, 0
+        for chunk in chunks:
+            size += len(chunk)
+            if target is memory and size > STORE_INSERT_MEMORY_BYTES:
+                target = undo.enter_context(TemporaryFile("r+b", buffering=0, dir=directory))
+                os.sendfile(target.fileno(), memory.fileno(), 0, size - len(chunk))
+                memory.truncate(0)
+            _write(target.fileno(), chunk)
+        yield f"/proc/self/fd/{target.fileno()}"
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
 class Whole:
     """A whole result, in the engine's memory until it is dropped."""
 
@@ -85,9 +109,10 @@ def _engine_errors() -> Iterator[None]:
 class Session:
     """One connection to the engine, made ready for one statement of one user."""
 
-    def __init__(self, connection: Any, user: User) -> None:
+    def __init__(self, connection: Any, user: User, temporary: Path) -> None:
         self._connection = connection
         self._user = user
+        self._temporary = temporary
 
     def prepare(self, settings: Mapping[str, str], database: str) -> None:
         """Take on the user's role, the settings and the database."""
@@ -143,24 +168,22 @@ class Session:
                 self._connection.streaming_cancel_query(handle)
 
     def insert(self, sql: str, format_: str, chunks: Iterable[bytes]) -> Tally:
-        """Run an INSERT on data that comes in chunks; nothing of the last block is stored when they break off.
+        """Run an INSERT on data that comes in chunks; nothing is stored when they break off.
+
+        The engine's own streaming insert keeps quiet about what fails while writing (a constraint, a full disk), so
+        the data is gathered, in memory up to `STORE_INSERT_MEMORY_BYTES`, and read from there like a file.
 
         Args:
             sql: ``INSERT INTO ...`` up to ``FORMAT``.
             format_: format of the data.
             chunks: the data.
         """
-        with _engine_errors():
-            handle = self._connection.send_insert(sql, format_)
-            finished = False
-            try:
-                for chunk in chunks:
-                    self._connection.insert_append(handle, chunk)
-                finished = True
-                return _tally(self._connection.insert_done(handle))
-            finally:
-                if not finished:
-                    self._connection.insert_cancel(handle)
+        with _gathered(chunks, self._temporary) as path:
+            before, settings = split_settings(sql)
+            with _engine_errors():
+                return _tally(
+                    self._connection.query(f"{before} FROM INFILE {literal(path)} {settings} FORMAT {format_}", "Null")
+                )
 
     def on_progress(self, callback: Any) -> None:
         """Have the callback called with counts (a dict of str to int) about ten times a second."""
@@ -210,7 +233,7 @@ class Engine:
         try:
             connection = _native.connect(self._address)
             try:
-                session = Session(connection, user)
+                session = Session(connection, user, self.temporary)
                 session.prepare(settings, database)
                 yield session
             finally:

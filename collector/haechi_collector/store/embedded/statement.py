@@ -118,3 +118,13 @@ def _head(head: bytes, sql_end: int, format_: str, at: int) -> InsertHead:
         at += head[at : at + 1] == b"\r"
         at += head[at : at + 1] == b"\n"
     return InsertHead(head[:sql_end].decode("utf-8", "surrogateescape"), format_, at)
+
+
+def split_settings(sql: str) -> tuple[str, str]:
+    """Cut ``INSERT INTO t (...) SETTINGS ...`` before its SETTINGS, '' when it has none."""
+    depth = 0
+    for piece in pieces(sql):
+        depth += (piece.token is Token.OPEN) - (piece.token is Token.CLOSE)
+        if depth == 0 and piece.token is Token.WORD and piece.text.upper() == "SETTINGS":
+            return sql[: piece.start], sql[piece.start :]
+    return sql, ""
