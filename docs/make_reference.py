@@ -1,8 +1,10 @@
 """Write the reference tables of docs/ from the code: `python docs/make_reference.py`."""
 
+import re
 from pathlib import Path
 
 from haechi_collector.config import SETTINGS
+from haechi_collector.store.migrate import migrations
 from haechi_collector.telemetry import DEFINITIONS
 
 DOCS = Path(__file__).parent
@@ -47,7 +49,91 @@ def metrics() -> str:
 """
 
 
-PAGES = {"settings.md": settings, "metrics.md": metrics}
+MEANING = {
+    "project": "the project of the key that sent it; `default` without keys",
+    "trace_id": "lowercase hex",
+    "span_id": "lowercase hex",
+    "parent_span_id": "lowercase hex; '' for a root",
+    "name": "as the emitter named it",
+    "kind": "internal, server, client, producer, consumer, or ''",
+    "service_name": "`service.name` of the resource",
+    "service_version": "`service.version` of the resource",
+    "environment": "`deployment.environment.name` of the resource",
+    "start_time": "UTC, nanoseconds",
+    "duration_ns": "0 where the end lies before the start",
+    "status_code": "unset, ok, error",
+    "status_message": "the emitter's words",
+    "error_type": "folded over dialects, such as rate_limit",
+    "operation": "`gen_ai.operation.name`: chat, embeddings, execute_tool, invoke_agent, ...; '' for no LLM span",
+    "provider": "`gen_ai.provider.name`",
+    "request_model": "the model that was asked for",
+    "response_model": "the model that answered; for embeddings that told none, the one that was asked for",
+    "input_tokens": "with cached tokens; 0 where `usage_source` is repeated",
+    "output_tokens": "with reasoning tokens; 0 where `usage_source` is repeated",
+    "cache_read_tokens": "part of `input_tokens`",
+    "cache_write_tokens": "part of `input_tokens`",
+    "reasoning_tokens": "part of `output_tokens`",
+    "usage_source": "reported, counted (by tiktoken), repeated (another span carries this call's usage), none",
+    "cost_usd": "NULL for unpriced, never 0 for unknown; a plain sum is right",
+    "cost_source": "price_book, reported (by the emitter), unpriced, '' for no call",
+    "cost_details": "the receipt: per bucket tokens, rate and amount; price book and version",
+    "ttft_ns": "time to first token of a stream; NULL when not told",
+    "is_streaming": "whether the answer was streamed",
+    "finish_reasons": "stop, length, tool_call, content_filter, error, or the provider's word",
+    "user_id": "`user.id` and its spellings",
+    "session_id": "conversation or session",
+    "prompt_name": "name of the prompt's template",
+    "prompt_version": "its version",
+    "experiment": "experiment the call belongs to",
+    "variant": "its variant",
+    "input_messages": "JSON in the convention's shape, `[{role, parts}]`",
+    "output_messages": "the same, with `finish_reason`",
+    "system_instructions": "JSON list of parts",
+    "tool_definitions": "JSON",
+    "retrieved_context": "the documents that the answer should be grounded in",
+    "attributes_string": "whatever has no column of its own",
+    "attributes_number": "the same, numbers; usage as it was reported stays here",
+    "attributes_bool": "the same, booleans",
+    "resource_attributes": "all attributes of the resource",
+    "events": "JSON list, '' for none",
+    "links": "JSON list, '' for none",
+    "scope_name": "the instrumentation that made it",
+    "scope_version": "its version",
+    "dialect": "the map that normalised it (docs/dialects.md)",
+    "ingested_at": "when the collector took it",
+}
+TABLES = {
+    "spans": "One row per span.",
+    "logs": "One row per log record. GenAI content that came this way is in its span too.",
+    "metric_points": "One row per data point of any kind; columns that a kind does not have are 0 or empty.",
+    "scores": "Judgements on spans: evaluations, feedback, checks. Read with `FINAL` to see a re-sent id once.",
+    "dead_letters": "Rows that could not be stored, with the reason; `payload` is an Arrow IPC stream of them.",
+    "price_audit": "One row per run of `haechi reprice`.",
+}
+
+
+def tables() -> str:
+    """Return docs/tables.md, from the migrations."""
+    sql = "".join(m.text for m in migrations())
+    parts = [f"## `{name}`\n\n{text}\n\n{_columns(name, sql)}" for name, text in TABLES.items()]
+    return "\n".join(
+        [
+            "# Tables\n\nDatabase `haechi`. Names are a public contract; queries on them may be kept. `otel_traces` shows",
+            "the spans under the column names of the OpenTelemetry Collector's ClickHouse exporter.\n",
+            *parts,
+        ]
+    )
+
+
+def _columns(table: str, sql: str) -> str:
+    body = re.search(rf"CREATE TABLE IF NOT EXISTS haechi\.{table}\n\((.*?)\n\)\nENGINE", sql, re.DOTALL)
+    assert body is not None, table
+    rows = re.findall(r"^    (\w+) ((?:\w+)(?:\([^\n]*?\))?)(?: CODEC.*)?,?$", body[1], re.MULTILINE)
+    lines = [f"| `{name}` | {kind} | {MEANING.get(name, '')} |" for name, kind in rows if name != "INDEX"]
+    return "\n".join(["| column | type | meaning |", "|---|---|---|", *lines, ""])
+
+
+PAGES = {"settings.md": settings, "metrics.md": metrics, "tables.md": tables}
 
 if __name__ == "__main__":
     for page, text in PAGES.items():

@@ -21,7 +21,7 @@ def reference() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("page", ["settings.md", "metrics.md"])
+@pytest.mark.parametrize("page", ["settings.md", "metrics.md", "tables.md"])
 def test_reference_pages_are_those_of_the_code(page: str) -> None:
     """`python docs/make_reference.py` was run after the last change of a setting or a metric."""
     assert (ROOT / "docs" / page).read_text("utf-8") == reference().PAGES[page]()

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -343,7 +344,11 @@ def test_slow_grpc_senders_do_not_keep_the_workers(hasty: Doors) -> None:
         assert channel.unary_unary(EXPORT)(sample(Signal.TRACES).SerializeToString(), timeout=60) == b""
         assert [call.code() for call in slow] == [grpc.StatusCode.CANCELLED] * 2
         never.set()
-    assert [outcome for *_, outcome, _ in hasty.observations.seen].count(Outcome.DISCONNECTED) == 2
+    deadline = time.monotonic() + 10  # the workers tell the observer after the calls have ended
+    while (told := [seen[2] for seen in hasty.observations.seen].count(Outcome.DISCONNECTED)) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert told == 2
 
 
 def test_json_of_any_depth_gets_an_answer(doors: Doors, client: httpx2.Client) -> None:
