@@ -118,8 +118,8 @@ def tables() -> str:
     parts = [f"## `{name}`\n\n{text}\n\n{_columns(name, sql)}" for name, text in TABLES.items()]
     return "\n".join(
         [
-            "# Tables\n\nDatabase `haechi`. Names are a public contract; queries on them may be kept. `otel_traces` shows",
-            "the spans under the column names of the OpenTelemetry Collector's ClickHouse exporter.\n",
+            "# Tables\n\nDatabase `haechi`. Names are a public contract; queries on them may be kept. `otel_traces`",
+            "shows the spans under the column names of the OpenTelemetry Collector's ClickHouse exporter.\n",
             *parts,
         ]
     )
@@ -127,7 +127,8 @@ def tables() -> str:
 
 def _columns(table: str, sql: str) -> str:
     body = re.search(rf"CREATE TABLE IF NOT EXISTS haechi\.{table}\n\((.*?)\n\)\nENGINE", sql, re.DOTALL)
-    assert body is not None, table
+    if body is None:
+        raise LookupError(table)
     rows = re.findall(r"^    (\w+) ((?:\w+)(?:\([^\n]*?\))?)(?: CODEC.*)?,?$", body[1], re.MULTILINE)
     lines = [f"| `{name}` | {kind} | {MEANING.get(name, '')} |" for name, kind in rows if name != "INDEX"]
     return "\n".join(["| column | type | meaning |", "|---|---|---|", *lines, ""])
