@@ -135,8 +135,8 @@ DEFINITIONS: Final = (
         "haechi_late_content_total",
         Counter,
         ("outcome",),
-        "Prompts and answers from log records, by how they reached their span: joined, updated, dropped.",
-        "`dropped`: log records come without spans, or far too late.",
+        "Spans that prompts and answers from log records were written into after the fact: updated, failed.",
+        "`failed`: ClickHouse refused, the log line beside it has the code; the content is in the table logs.",
     ),
 )
 

@@ -12,9 +12,8 @@ One thread per signal forms and prepares blocks in order; several inserts are un
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -112,15 +111,17 @@ class Writer:
             if block is None:
                 return
             prepared, dead = self._prepare(block)
-            self._take_room()
+            if not self._take_room():
+                return  # the block stays in the journal
             future = self._inserts.submit(self._store_block, block, prepared, dead)
             self._under_way.add(future)
             future.add_done_callback(self._inserted)
 
-    def _take_room(self) -> None:
+    def _take_room(self) -> bool:
         while not self._room.acquire(timeout=0.5):
             if self._stop.is_set():
-                return
+                return False
+        return True
 
     def _inserted(self, future: Future[None]) -> None:
         self._under_way.discard(future)
@@ -176,7 +177,7 @@ class Writer:
     def _insert(self, table: str, rows: pa.RecordBatch, token: str) -> None:
         for delay_s in _delays():
             try:
-                with self._timed_insert(table):
+                with self._metrics.histogram("haechi_insert_seconds", table).time():
                     self._store.insert(table, rows, token)
             except StoreUnavailable as error:
                 logger.warning("insert into %s waits %.1f s: %s", table, delay_s, error)
@@ -186,11 +187,6 @@ class Writer:
             else:
                 return
 
-    @contextmanager
-    def _timed_insert(self, table: str) -> Iterator[None]:
-        with self._metrics.histogram("haechi_insert_seconds", table).time():
-            yield
-
     # --- content that came after its span ----------------------------------------------------------------
 
     def _update_late(self) -> None:
@@ -198,22 +194,25 @@ class Writer:
             late = self._pipeline.overdue()
             if late:
                 wait(set(self._under_way))  # a span that is being inserted must be there to be updated
-                self._retried(lambda: self._store.update_spans(late))  # noqa: B023  used before the next turn
-                self._metrics.counter("haechi_late_content_total", "updated").inc(len(late))
+                outcome = "updated" if self._updated(late) else "failed"
+                self._metrics.counter("haechi_late_content_total", outcome).inc(len(late))
 
-    def _retried(self, action: Callable[[], None]) -> None:
+    def _updated(self, late: list[LateContent]) -> bool:
         for delay_s in _delays():
             try:
-                action()
+                self._store.update_spans(late)
             except StoreUnavailable as error:
                 logger.warning("late content waits %.1f s: %s", delay_s, error)
                 if self._stop.wait(delay_s):
-                    return
-            except StoreError:
-                logger.exception("late content cannot be written into its spans; it stays in the table logs")
-                return
+                    break
+            except StoreError as error:
+                logger.error(  # noqa: TRY400  its words hold the content
+                    "late content of %d spans is refused, code %d; it stays in logs", len(late), error.clickhouse_code
+                )
+                break
             else:
-                return
+                return True
+        return False
 
 
 def _delays() -> Iterator[float]:
