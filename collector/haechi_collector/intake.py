@@ -13,10 +13,8 @@ import pyarrow as pa
 
 from haechi_collector import decode
 from haechi_collector.journal import Entry, Journal
-from haechi_collector.sink import Accepted, Encoding, Signal
+from haechi_collector.sink import Accepted, Encoding, Sender, Signal
 from haechi_collector.telemetry import Metrics
-
-DEFAULT_PROJECT: Final = "default"
 
 _DECODERS: Final[Mapping[tuple[Signal, Encoding], Callable[[bytes], pa.RecordBatch]]] = {
     (Signal.TRACES, Encoding.PROTOBUF): decode.decode_traces,
@@ -35,7 +33,7 @@ class Intake:
         self._journal = journal
         self._metrics = metrics
 
-    def accept(self, signal: Signal, encoding: Encoding, body: bytes) -> Future[Accepted]:
+    def accept(self, signal: Signal, encoding: Encoding, body: bytes, sender: Sender) -> Future[Accepted]:
         """Take one decompressed request body; see the module's guarantee.
 
         Raises:
@@ -49,7 +47,7 @@ class Intake:
         if not batch.num_rows:
             answer.set_result(accepted)
             return answer
-        written = self._journal.append(Entry(signal, DEFAULT_PROJECT, time.time_ns(), batch))
+        written = self._journal.append(Entry(signal, sender.project, time.time_ns(), batch))
         written.add_done_callback(lambda done: self._acknowledge(done, answer, accepted, signal, batch.num_rows))
         return answer
 

@@ -39,6 +39,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a request: ``project`` owns the rows, ``name`` (a key's id or an address) is treated fairly."""
+
+    project: str = "default"
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """A request is stored, but for ``refused`` of its items (spans, log records or data points).
 
@@ -52,7 +60,9 @@ class Accepted:
 class Sink(Protocol):
     """Where a door delivers."""
 
-    def accept(self, signal: Signal, encoding: Encoding, body: bytes) -> concurrent.futures.Future[Accepted]:
+    def accept(
+        self, signal: Signal, encoding: Encoding, body: bytes, sender: Sender
+    ) -> concurrent.futures.Future[Accepted]:
         """Take one body, never empty; the future is done when it is stored.
 
         It is called from several worker threads at once. It may decode, but must not wait for the disk: that is

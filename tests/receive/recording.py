@@ -17,7 +17,7 @@ from haechi_collector.receive.admission import Admission
 from haechi_collector.receive.grpc import GrpcReceiver
 from haechi_collector.receive.http import http_app
 from haechi_collector.receive.http_server import HttpServer, serve_http
-from haechi_collector.sink import Accepted, Encoding, Outcome, Signal
+from haechi_collector.sink import Accepted, Encoding, Outcome, Sender, Signal
 
 REQUEST_BYTES_MAX = 1024 * 1024
 IN_FLIGHT_MAX = 4 * REQUEST_BYTES_MAX
@@ -67,14 +67,18 @@ class RecordingSink:
     """
 
     requests: list[tuple[Signal, Encoding, Any]] = field(default_factory=list)
+    senders: list[Sender] = field(default_factory=list)
     answers: deque[Exception | Accepted | concurrent.futures.Future[Accepted]] = field(default_factory=deque)
 
-    def accept(self, signal: Signal, encoding: Encoding, body: bytes) -> concurrent.futures.Future[Accepted]:
+    def accept(
+        self, signal: Signal, encoding: Encoding, body: bytes, sender: Sender
+    ) -> concurrent.futures.Future[Accepted]:
         assert body
         answer = self.answers.popleft() if self.answers else Accepted()
         if isinstance(answer, Exception):
             raise answer
         self.requests.append((signal, encoding, self._decoded(signal, encoding, body)))
+        self.senders.append(sender)
         if isinstance(answer, concurrent.futures.Future):
             return answer
         future: concurrent.futures.Future[Accepted] = concurrent.futures.Future()

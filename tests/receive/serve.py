@@ -11,13 +11,15 @@ from haechi_collector.receive.admission import Admission
 from haechi_collector.receive.grpc import GrpcReceiver
 from haechi_collector.receive.http import http_app
 from haechi_collector.receive.http_server import serve_http
-from haechi_collector.sink import Accepted, Encoding, Signal
+from haechi_collector.sink import Accepted, Encoding, Sender, Signal
 
 
 class Nothing:
     """Accepts everything at once."""
 
-    def accept(self, _signal: Signal, _encoding: Encoding, _body: bytes) -> concurrent.futures.Future[Accepted]:
+    def accept(
+        self, _signal: Signal, _encoding: Encoding, _body: bytes, _sender: Sender
+    ) -> concurrent.futures.Future[Accepted]:
         future: concurrent.futures.Future[Accepted] = concurrent.futures.Future()
         future.set_result(Accepted())
         return future

@@ -11,7 +11,7 @@ from haechi_collector import limits
 from haechi_collector.errors import Rejected
 from haechi_collector.receive.admission import Lease
 from haechi_collector.receive.compression import decompress
-from haechi_collector.sink import Accepted, Encoding, Signal, Sink
+from haechi_collector.sink import Accepted, Encoding, Sender, Signal, Sink
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class Incoming:
     encoding: Encoding
     coding: str
     body: bytes
+    sender: Sender = Sender()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def deliver(sink: Sink, incoming: Incoming, bytes_max: int, lease: Lease) -> Del
         future: concurrent.futures.Future[Accepted] = concurrent.futures.Future()
         future.set_result(Accepted())
         return Delivery(future, 0)
-    future = sink.accept(incoming.signal, incoming.encoding, body)
+    future = sink.accept(incoming.signal, incoming.encoding, body, incoming.sender)
     lease.follow(future)
     return Delivery(future, len(body))
 
