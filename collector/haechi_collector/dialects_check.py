@@ -119,7 +119,7 @@ def as_stored(spans: list[Normalized], logs: list[NormalizedLogs]) -> list[Row]:
     content = PendingContent(PENDING_CONTENT_BYTES_MAX, RECENT_CALLS_S, LATE_CONTENT_PATIENCE_S)
     for batch in logs:
         content.put(batch.content)
-    calls, rows = CallMemory(RECENT_CALLS_MAX, RECENT_CALLS_S), []
+    calls, rows = CallMemory(RECENT_CALLS_MAX), []
     for normal in spans:
         stored = count_once(content.join(normal.spans), normal, calls).to_pylist()
         ids = normal.response_id.to_pylist()

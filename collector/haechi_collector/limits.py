@@ -106,7 +106,7 @@ INSERTS_IN_FLIGHT: Final = 2
 """Inserts under way at once."""
 
 # --- state of the stages ----------------------------------------------------------------------------------
-RECENT_CALLS_MAX: Final = 200_000
+RECENT_CALLS_MAX: Final = 1 << 18
 """Calls remembered so that usage is counted once. Forgotten calls may be counted again by a late parent."""
 
 LATE_CONTENT_PATIENCE_S: Final = 2.0
@@ -120,7 +120,7 @@ UPDATE_BYTES_MAX: Final = 8 * MIB
 escaped, at most four times as long, and must stay below STORE_STATEMENT_BYTES_MAX."""
 
 RECENT_CALLS_S: Final = 900.0
-"""How long a call is remembered."""
+"""How long it is remembered which spans were stored, for content from logs that comes after them."""
 
 PENDING_CONTENT_BYTES_MAX: Final = 64 * MIB
 """Content from logs that waits for its span."""

@@ -44,7 +44,7 @@ class Pipeline:
 
     def __init__(self, book: PriceBook, metrics: Metrics, *, token_counting: bool = True) -> None:
         self._book, self._metrics, self._token_counting = book, metrics, token_counting
-        self._calls = CallMemory(RECENT_CALLS_MAX, RECENT_CALLS_S)
+        self._calls = CallMemory(RECENT_CALLS_MAX)
         self._lock = threading.Lock()  # guards _content, which the threads of spans and logs share
         self._content = PendingContent(PENDING_CONTENT_BYTES_MAX, RECENT_CALLS_S, LATE_CONTENT_PATIENCE_S)
         self._unpriced = Unpriced()

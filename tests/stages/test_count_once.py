@@ -65,9 +65,8 @@ def batch(spans: list[Span]) -> tuple[pa.RecordBatch, Calls]:
     return pa.RecordBatch.from_arrays(arrays, schema=SPANS), calls
 
 
-def memory(now: list[float] | None = None) -> CallMemory:
-    moment = now if now is not None else [0.0]
-    return CallMemory(1000, 60, clock=lambda: moment[0])
+def memory() -> CallMemory:
+    return CallMemory(1000)
 
 
 def counted(*batches: list[Span], into: CallMemory | None = None) -> dict[str, int]:
@@ -175,16 +174,21 @@ def test_spans_without_usage_pass_unchanged() -> None:
     assert count_once(none, batch([])[1], memory()) is none
 
 
-def test_the_memory_forgets_by_age() -> None:
-    """A parent that comes after the memory's age is counted: the bound is real."""
-    now = [0.0]
-    remembered = memory(now)
+def test_the_memory_is_bounded() -> None:
+    """A parent that comes after very many other calls is counted: the oldest are forgotten."""
+    remembered = memory()
     counted([Span("a", "g", tokens=3)], into=remembered)
-    now[0] = 200.0
-    counted([Span("x", trace="other", tokens=1)], [Span("y", trace="o2", tokens=1)], into=remembered)
-    now[0] = 400.0
-    counted([Span("z", trace="o3", tokens=1)], into=remembered)
+    for n in range(20):
+        counted([Span(f"x{m}", f"p{n}.{m}", trace=f"o{n}.{m}", tokens=1) for m in range(1000)], into=remembered)
     assert counted([Span("g", operation="invoke_agent", tokens=3)], into=remembered) == {"g": 3}
+
+
+def test_projects_do_not_meet() -> None:
+    """The same ids in another project are other calls."""
+    remembered = memory()
+    first = Span("a", tokens=3, response="r", extra={"project": "one"})
+    other = Span("b", tokens=5, response="r", extra={"project": "two"})
+    assert counted([first], [other], into=remembered) == {"a": 3, "b": 5}
 
 
 @given(st.data())

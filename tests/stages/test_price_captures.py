@@ -17,7 +17,7 @@ def test_every_captured_call_with_usage_has_a_cost_unless_its_model_is_invented(
     book, seen = PriceBook.load(), Counter[str]()
     for file in sorted(CAPTURES.glob("*--traces-*.binpb")):
         normal = normalize_spans(decode_traces(file.read_bytes()), project="p", ingested_at_ns=0)
-        priced = price(count_once(normal.spans, normal, CallMemory(1000, 900)), normal, book)
+        priced = price(count_once(normal.spans, normal, CallMemory(1000)), normal, book)
         priced.validate(full=True)
         columns = ["cost_usd", "cost_source", "cost_details", "request_model", "usage_source"]
         for row in priced.select(columns).to_pylist():

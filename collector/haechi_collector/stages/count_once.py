@@ -19,17 +19,16 @@ It is bounded; a call that is forgotten could be counted again by a parent that 
 State aside, a batch costs a few vectorised passes; only spans that share a response id are looked at singly.
 """
 
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from collections.abc import Iterator
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from haechi_collector.stages.span_keys import SpanKeys, span_keys
+from haechi_collector.stages.recent import Recent
+from haechi_collector.stages.span_keys import Keys, SpanKeys, span_keys
 
 TOKEN_COLUMNS: Final = (
     "input_tokens",
@@ -47,8 +46,6 @@ _FILLED: Final = (
     *TOKEN_COLUMNS,
 )
 
-K = TypeVar("K")
-V = TypeVar("V")
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 
@@ -69,50 +66,18 @@ class Calls(Protocol):
         """Whether the span is a client library's own, beside that of an instrumentation."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """One call that was counted: its span, and its time in nanoseconds."""
-
-    key: int
-    start_ns: int
-    end_ns: int
-
-
-class _Recent(Generic[K, V]):
-    """A map that forgets: two generations, the older one dropped when the younger is full or old."""
-
-    def __init__(self, size_max: int, age_s_max: float, clock: Callable[[], float]) -> None:
-        self._size_max, self._age_s_max, self._clock = size_max // 2, age_s_max / 2, clock
-        self._young: dict[K, V] = {}
-        self._old: dict[K, V] = {}
-        self._since = clock()
-
-    def put(self, items: Iterable[tuple[K, V]]) -> None:
-        if len(self._young) >= self._size_max or self._clock() - self._since > self._age_s_max:
-            self._old, self._young, self._since = self._young, {}, self._clock()
-        self._young.update(items)
-
-    def found(self, keys: Iterable[K]) -> dict[K, V]:
-        wanted = keys if isinstance(keys, set) else set(keys)
-        return {k: self._old[k] for k in self._old.keys() & wanted} | {
-            k: self._young[k] for k in self._young.keys() & wanted
-        }
-
-
 class CallMemory:
     """What was counted lately, over all batches. Used by one thread.
 
     Args:
         size_max: entries kept of each kind.
-        age_s_max: seconds for which an entry is kept.
-        clock: seconds, monotonic.
     """
 
-    def __init__(self, size_max: int, age_s_max: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.responses: _Recent[str, _Seen] = _Recent(size_max, age_s_max, clock)
-        self.covered: _Recent[int, None] = _Recent(size_max, age_s_max, clock)
-        self.called: _Recent[int, None] = _Recent(size_max, age_s_max, clock)
-        self.summed: _Recent[int, None] = _Recent(size_max, age_s_max, clock)
+    def __init__(self, size_max: int) -> None:
+        self.responses = Recent(size_max, columns=3)  # the span that was kept: its key, start and end in nanoseconds
+        self.covered = Recent(size_max)
+        self.called = Recent(size_max)
+        self.summed = Recent(size_max)
 
 
 def count_once(spans: pa.RecordBatch, calls: Calls, memory: CallMemory) -> pa.RecordBatch:
@@ -145,34 +110,39 @@ def _same_response(
     repeated = np.zeros(spans.num_rows, np.bool_)
     kept: list[int] = []
     yielding: list[int] = []
-    rows = np.flatnonzero(candidates & _mask(pc.not_equal(calls.response_id, "")))
-    ids = calls.response_id.take(pa.array(rows)).to_pylist()
-    known = memory.responses.found(set(ids))
-    if known or len(set(ids)) < len(ids):
+    rows, responses = _responses(calls, keys, candidates)
+    seen = memory.responses.find(responses)
+    _, group, sizes = np.unique(responses, return_inverse=True, return_counts=True)
+    shared = np.flatnonzero((seen >= 0) | (sizes[group] > 1))
+    if shared.size:
         start, end = _times(spans)
         own = _mask(calls.yields)
-        for response, members in _groups(ids, rows, known):
-            if response in known:
-                seen = known[response]
-                repeated[[m for m in members if _same_call(seen, int(keys.span[m]), start[m], end[m])]] = True
+        for members, place in _groups(rows[shared], group[shared], seen[shared]):
+            if place >= 0:
+                key, began, ended = memory.responses.values(np.array([place])).ravel()
+                same = (start[members] <= ended) & (end[members] >= began)
+                repeated[members[same & (keys.span[members].view(np.int64) != key)]] = True
                 continue
-            keeper = min(members, key=lambda m: (own[m], end[m] - start[m]))
-            others = [m for m in members if m != keeper and start[m] <= end[keeper] and end[m] >= start[keeper]]
+            keeper = min(members.tolist(), key=lambda m: (own[m], end[m] - start[m]))
+            others = members[(members != keeper) & (start[members] <= end[keeper]) & (end[members] >= start[keeper])]
             repeated[others] = True
             kept += [keeper] * len(others)
-            yielding += others
+            yielding += others.tolist()
     return repeated, np.array(kept, np.int64), np.array(yielding, np.int64)
 
 
-def _groups(ids: list[str], rows: Rows, known: dict[str, _Seen]) -> list[tuple[str, list[int]]]:
-    groups: dict[str, list[int]] = {}
-    for response, row in zip(ids, rows.tolist(), strict=True):
-        groups.setdefault(response, []).append(row)
-    return [(r, members) for r, members in groups.items() if len(members) > 1 or r in known]
+def _responses(calls: Calls, keys: SpanKeys, candidates: Mask) -> tuple[Rows, Keys]:
+    """Return the candidates that tell a response id, and a key for each."""
+    rows = np.flatnonzero(candidates & _mask(pc.not_equal(calls.response_id, "")))
+    ids = calls.response_id.take(pa.array(rows)).to_pylist()
+    return rows, np.fromiter(map(hash, ids), np.int64, len(ids)).view(np.uint64) ^ keys.salt
 
 
-def _same_call(seen: _Seen, key: int, start_ns: int, end_ns: int) -> bool:
-    return key != seen.key and start_ns <= seen.end_ns and end_ns >= seen.start_ns
+def _groups(rows: Rows, group: Rows, seen: Rows) -> Iterator[tuple[Rows, int]]:
+    """Yield the rows of each response, and its place in the memory."""
+    order = np.argsort(group, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
+        yield rows[members], int(seen[members[0]])
 
 
 def _times(spans: pa.RecordBatch) -> tuple[Rows, Rows]:
@@ -182,10 +152,9 @@ def _times(spans: pa.RecordBatch) -> tuple[Rows, Rows]:
 
 
 def _remember_responses(spans: pa.RecordBatch, calls: Calls, keys: SpanKeys, counted: Mask, memory: CallMemory) -> None:
-    rows = np.flatnonzero(counted & _mask(pc.not_equal(calls.response_id, "")))
+    rows, responses = _responses(calls, keys, counted)
     start, end = _times(spans)
-    seen = map(_Seen, keys.span[rows].tolist(), start[rows].tolist(), end[rows].tolist())
-    memory.responses.put(zip(calls.response_id.take(pa.array(rows)).to_pylist(), seen, strict=True))
+    memory.responses.put(responses, keys.span[rows].view(np.int64), start[rows], end[rows])
 
 
 # --- sums and repetitions above a call --------------------------------------------------------------------
@@ -194,24 +163,19 @@ def _remember_responses(spans: pa.RecordBatch, calls: Calls, keys: SpanKeys, cou
 def _above_another(keys: SpanKeys, usage: Mask, inference: Mask, memory: CallMemory) -> Mask:
     """Mark the rows whose usage a span below them, or a call of their trace, keeps."""
     calls = usage & inference
-    late = calls & _among(keys.trace, memory.summed)
+    late = calls & (memory.summed.find(keys.trace) >= 0)
     sums = usage & ~inference
-    sums &= ~(np.isin(keys.trace, keys.trace[calls]) | _among(keys.trace, memory.called))
+    sums &= ~(np.isin(keys.trace, keys.trace[calls]) | (memory.called.find(keys.trace) >= 0))
     covered = _ancestors(keys, (calls & ~late) | sums, memory)
     kept = ((calls & ~late) | sums) & ~covered
-    memory.called.put(dict.fromkeys(keys.trace[kept & inference].tolist()).items())
-    memory.summed.put(dict.fromkeys(keys.trace[kept & ~inference].tolist()).items())
+    memory.called.put(keys.trace[kept & inference])
+    memory.summed.put(keys.trace[kept & ~inference])
     return usage & ~kept
-
-
-def _among(values: npt.NDArray[np.uint64], known: _Recent[int, None]) -> Mask:
-    found = known.found(set(values.tolist()))
-    return np.isin(values, np.fromiter(found, np.uint64, len(found)))
 
 
 def _ancestors(keys: SpanKeys, sources: Mask, memory: CallMemory) -> Mask:
     """Mark the rows above the sources, in this batch and over earlier ones; remember parents still to come."""
-    covered = _among(keys.span, memory.covered)
+    covered = memory.covered.find(keys.span) >= 0
     frontier = np.flatnonzero(sources | covered)
     pending = [keys.parent[frontier[keys.parent_row[frontier] < 0]]]
     while frontier.size:
@@ -219,8 +183,7 @@ def _ancestors(keys: SpanKeys, sources: Mask, memory: CallMemory) -> Mask:
         frontier = above[(above >= 0) & ~covered[above]]
         covered[frontier] = True
         pending.append(keys.parent[frontier[keys.parent_row[frontier] < 0]])
-    outside = np.concatenate(pending)
-    memory.covered.put(dict.fromkeys(outside[outside != 0].tolist()).items())
+    memory.covered.put(np.concatenate(pending))
     return covered
 
 

@@ -14,28 +14,32 @@ import pyarrow as pa
 Keys = npt.NDArray[np.uint64]
 
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
-_NIBBLE: Final = np.zeros(256, np.uint64)
-_NIBBLE[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint64)
+_ALL_BITS: Final = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class SpanKeys:
-    """Keys of each row: of its span, of its parent (0 for none), of its trace; and the parent's row (-1 elsewhere)."""
+    """Keys of each row: of its span, of its parent (0 for none), of its trace; and the parent's row (-1 elsewhere).
+
+    ``salt`` stands for the project and is part of every key, so that no project meets another's spans.
+    """
 
     span: Keys
     parent: Keys
     trace: Keys
     parent_row: npt.NDArray[np.int64]
+    salt: np.uint64
 
 
 def span_keys(spans: pa.RecordBatch) -> SpanKeys:
-    """Return the keys of a batch with columns trace_id, span_id and parent_span_id."""
+    """Return the keys of a batch of one project with columns project, trace_id, span_id and parent_span_id."""
+    salt = np.uint64(hash(spans.column("project")[0].as_py()) & _ALL_BITS)
     high, low = _numbers(spans.column("trace_id"), 32).reshape(-1, 2).T
-    trace = high ^ (low * _MIX)
+    trace = high ^ (low * _MIX) ^ salt
     span = _key(trace, _numbers(spans.column("span_id"), 16))
     parent_id = _numbers(spans.column("parent_span_id"), 16)
     parent = np.where(parent_id == 0, np.uint64(0), _key(trace, parent_id))
-    return SpanKeys(span, parent, trace, _row_of(parent, span))
+    return SpanKeys(span, parent, trace, _row_of(parent, span), salt)
 
 
 def _key(trace: Keys, span: Keys) -> Keys:
@@ -54,13 +58,10 @@ def _row_of(wanted: Keys, keys: Keys) -> npt.NDArray[np.int64]:
 def _numbers(ids: pa.StringArray, width: int) -> Keys:
     """Read ids of ``width`` hex digits, '' as zero: ``width / 16`` numbers per row, one after the other."""
     offsets = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
-    present = np.diff(offsets) == width
+    numbers = np.zeros((len(ids), width // 16), np.uint64)
     text = ids.buffers()[2]
-    digits = np.zeros((len(ids), width), np.uint8)
-    digits[:] = ord("0")
-    if text is not None:
-        starts = offsets[:-1][present]
-        digits[present] = np.frombuffer(text, np.uint8)[starts[:, None] + np.arange(width)]
-    shifts = np.arange(60, -4, -4, dtype=np.uint64)
-    numbers: Keys = np.bitwise_or.reduce(_NIBBLE[digits].reshape(-1, 16) << shifts, axis=1)
-    return numbers
+    if text is not None and offsets[-1] > offsets[0]:
+        # What is '' takes no room, so that the digits of the others lie side by side.
+        digits = str(memoryview(text)[offsets[0] : offsets[-1]], "ascii")
+        numbers[np.diff(offsets) > 0] = np.frombuffer(bytes.fromhex(digits), ">u8").reshape(-1, width // 16)
+    return numbers.ravel()
