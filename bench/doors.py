@@ -39,6 +39,7 @@ def main() -> None:
         sys.stdin.read()
         grpc.stop(1)
         http.stop(1)
+        intake.close()
         journal.stop_accepting()
         for drain in drains:
             drain.join()

@@ -1,6 +1,6 @@
 """Mutated OTLP requests against the real doors: no crash, no 500, no UNKNOWN, flat memory.
 
-    python bench/fuzz.py [--requests 1000000] [--signal traces ...] [--encoding protobuf ...]
+    python bench/fuzz.py [--requests 1000000] [--signal traces ...] [--encoding protobuf ...] [--transport http ...]
 
 A child collector (receivers, intake and a journal, without a store) takes mutations of real captures over HTTP and,
 for protobuf, over gRPC. Prints one JSON object; exits 1 if an answer was wrong, the child died, or its memory grew.
@@ -142,10 +142,10 @@ def wrong(target: Target, answers: Counter[str]) -> dict[str, int]:
     return {answer: n for answer, n in answers.items() if answer not in fine}
 
 
-def targets(signals: list[str], encodings: list[str]) -> list[Target]:
-    """Return every door for every kind of request."""
+def targets(signals: list[str], encodings: list[str], transports: list[str]) -> list[Target]:
+    """Return every chosen door for every chosen kind of request."""
     doors = {"protobuf": ("http", "grpc"), "json": ("http",)}
-    return [Target(s, e, t) for s in signals for e in encodings for t in doors[e]]
+    return [Target(s, e, t) for s in signals for e in encodings for t in doors[e] if t in transports]
 
 
 def measured(target: Target, address: str, count: int, child: psutil.Process) -> dict[str, object]:
@@ -171,6 +171,7 @@ def main() -> int:
     options.add_argument("--requests", type=int, default=1_000_000, help="mutations per signal and encoding")
     options.add_argument("--signal", nargs="*", default=list(MESSAGES), choices=list(MESSAGES))
     options.add_argument("--encoding", nargs="*", default=["protobuf", "json"], choices=["protobuf", "json"])
+    options.add_argument("--transport", nargs="*", default=["http", "grpc"], choices=["http", "grpc"])
     chosen = options.parse_args()
     command = [sys.executable, str(Path(__file__).with_name("doors.py"))]
     reports = []
@@ -178,8 +179,8 @@ def main() -> int:
         assert child.stdout is not None
         address = json.loads(child.stdout.readline())
         process = psutil.Process(child.pid)
-        for target in targets(chosen.signal, chosen.encoding):
-            doors = 2 if target.encoding == "protobuf" else 1
+        for target in targets(chosen.signal, chosen.encoding, chosen.transport):
+            doors = 2 if target.encoding == "protobuf" else 1  # each takes its share of the mutations
             reports.append(measured(target, address[target.transport], chosen.requests // doors, process))
             print(json.dumps(reports[-1]), file=sys.stderr, flush=True)
         alive = child.poll() is None

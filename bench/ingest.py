@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -100,8 +100,8 @@ def collector(directory: Path) -> Iterator[Collector]:
 class Sender:
     """Sends requests over a few connections and notes how long each acknowledgement took."""
 
-    def __init__(self, target: Collector, transport: str) -> None:
-        self._target, self._transport = target, transport
+    def __init__(self, target: Collector, transport: str, connections: int = CONNECTIONS) -> None:
+        self._target, self._transport, self._connections = target, transport, connections
 
     def _connection(self) -> "GrpcConnection | HttpConnection":
         if self._transport == "grpc":
@@ -114,8 +114,8 @@ class Sender:
         began = time.monotonic()
         for n, body in enumerate(bodies):
             queue.put((began + n * interval_s, body))
-        with ThreadPoolExecutor(CONNECTIONS) as pool:
-            return [s for part in pool.map(lambda _: self._drain(queue), range(CONNECTIONS)) for s in part]
+        with ThreadPoolExecutor(self._connections) as pool:
+            return [s for part in pool.map(lambda _: self._drain(queue), range(self._connections)) for s in part]
 
     def _drain(self, queue: "SimpleQueue[tuple[float, bytes]]") -> list[float]:
         connection, seconds = self._connection(), []
@@ -182,11 +182,13 @@ def wait_stored(client: StoreClient, total: int, timeout_s: float = 300) -> None
         time.sleep(0.05)
 
 
-def full_speed(target: Collector, client: StoreClient, load: list[Request], transport: str) -> dict[str, float]:
+def full_speed(
+    target: Collector, client: StoreClient, load: list[Request], transport: str, connections: int = CONNECTIONS
+) -> dict[str, float]:
     """Send everything as fast as it is acknowledged."""
     spans = sum(r.spans for r in load)
     already, cpu, began = stored(client), target.cpu_s(), time.monotonic()
-    acknowledged = Sender(target, transport).send([r.body for r in load])
+    acknowledged = Sender(target, transport, connections).send([r.body for r in load])
     acknowledged_s = time.monotonic() - began
     wait_stored(client, already + spans)
     queryable_s = time.monotonic() - began
@@ -209,7 +211,7 @@ def half_load(
 ) -> dict[str, float]:
     """Send at half the speed that was queryable; beside it, time single spans until a query sees them."""
     interval_s = load[0].spans / (rate / 2)
-    bodies = [r.body for r, _ in zip(_cycle(load), range(int(HALF_LOAD_S / interval_s)), strict=False)]
+    bodies = list(islice(cycle(load), int(HALF_LOAD_S / interval_s)))
     with ThreadPoolExecutor(1) as pool:
         probing = pool.submit(_probe, target, client, transport)
         acknowledged = Sender(target, transport).send(bodies, interval_s)
@@ -223,9 +225,10 @@ def half_load(
     }
 
 
-def _cycle(load: list[Request]) -> Iterator[Request]:
+def cycle(load: list[Request]) -> Iterator[bytes]:
+    """Repeat the requests without end; a field that nobody knows makes each another request."""
     for n in count():
-        yield load[n % len(load)]
+        yield load[n % len(load)].body + b"\x7d" + n.to_bytes(4, "little")
 
 
 def _probe(target: Collector, client: StoreClient, transport: str) -> list[float]:

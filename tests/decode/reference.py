@@ -194,6 +194,14 @@ def link(item: Any) -> Row:
     return found
 
 
+def backwards(span: Any) -> list[Row]:
+    early = span.start_time_unix_nano - span.end_time_unix_nano
+    if early <= 0 or not span.end_time_unix_nano:
+        return []
+    number = min(early, 2**63 - 1)
+    return [{"key": "haechi.end_before_start_ns", "kind": 3, "text": "", "int": number, "double": 0.0}]
+
+
 def spans(request: Any) -> Iterator[Row]:
     for resource in request.resource_spans:
         for scope in resource.scope_spans:
@@ -211,7 +219,7 @@ def spans(request: Any) -> Iterator[Row]:
                     "duration_ns": max(0, span.end_time_unix_nano - span.start_time_unix_nano),
                     "status_code": name_of(span.status.code, "unset,ok,error"),
                     "status_message": text(span.status.message),
-                    "attributes": entries(span, "attributes", "events", "links"),
+                    "attributes": entries(span, "attributes", "events", "links") + backwards(span),
                     "events": json_or_blank([event(item) for item in span.events]),
                     "links": json_or_blank([link(item) for item in span.links]),
                 } | where

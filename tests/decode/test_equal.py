@@ -1,5 +1,6 @@
 """Both encodings of every request give exactly what protobuf's own objects say, column by column."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from tests.decode.wire_bytes import ld
 
 from haechi_collector import decode
 from haechi_collector.batch import DECODED_LOGS, DECODED_METRIC_POINTS, DECODED_SPANS
+from haechi_collector.errors import Undecodable
+from haechi_collector.sink import Encoding, Signal
 
 CAPTURES = sorted((Path(__file__).parent.parent / "data" / "captures").glob("*.binpb"))
 DECODERS: dict[str, tuple[Callable[[bytes], pa.RecordBatch], Callable[[bytes], pa.RecordBatch], pa.Schema]] = {
@@ -58,6 +61,28 @@ def test_merged(signal: str, data: st.DataObject) -> None:
     first, second = data.draw(messages(message_class, broken=True)), data.draw(messages(message_class, broken=True))
     body = split(first, second)
     assert_same(DECODERS[signal][0](body), signal, message_class.FromString(body))
+
+
+@pytest.mark.parametrize("signal", DECODERS)
+@PROPERTY
+@given(data=st.data())
+def test_together(signal: str, data: st.DataObject) -> None:
+    """Requests that are decoded together give the rows that each gives alone, and where those begin."""
+    kind = messages(reference.READERS[signal][0], broken=True)
+    bodies = [request.SerializeToString() for request in data.draw(st.lists(kind, min_size=1, max_size=4))]
+    together = decode.decode(Signal(signal), Encoding.PROTOBUF, bodies)
+    together.batch.validate(full=True)
+    alone = [DECODERS[signal][0](body) for body in bodies]
+    assert together.bounds.tolist() == [0, *itertools.accumulate(b.num_rows for b in alone)]
+    assert reference.exact(reference.rows(together.batch)) == reference.exact(reference.rows(pa.concat_batches(alone)))
+
+
+@pytest.mark.parametrize("signal", DECODERS)
+def test_a_cut_request_never_swallows_the_next(signal: str) -> None:
+    """A body whose last field claims the bytes of its neighbour is refused, though their sum would be a request."""
+    whole = ld(1, ld(2))
+    with pytest.raises(Undecodable):
+        decode.decode(Signal(signal), Encoding.PROTOBUF, [b"\x0a" + bytes([len(whole)]), whole])
 
 
 def split(first: Any, second: Any) -> bytes:

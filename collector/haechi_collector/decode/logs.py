@@ -5,6 +5,8 @@ that is no text is JSON, but bytes are base64 and doubles without a number in JS
 tells them apart.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -17,20 +19,21 @@ from haechi_collector.decode.source import rows_of, source_columns
 from haechi_collector.decode.values import ValueReader, json_text, number
 
 
-def decode(body: bytes, ids: IdForm = BINARY) -> pa.RecordBatch:
-    """Return the log records of a serialized request.
+def decode(bodies: Sequence[bytes], ids: IdForm = BINARY) -> wire.Decoded:
+    """Return the log records of serialized requests.
 
     Raises:
-        Undecodable: the body is no such request, or holds more than the limits allow.
+        Undecodable: a body is no such request, or they hold more than the limits allow.
     """
-    return wire.read(body, LOGS, lambda resources: _flatten(resources, ids))
+    return wire.read(bodies, LOGS, lambda requests: _flatten(requests, ids))
 
 
-def _flatten(resources: pa.StructArray, ids: IdForm) -> pa.RecordBatch:
+def _flatten(requests: wire.Requests, ids: IdForm) -> wire.Decoded:
     reader = ValueReader()
-    rows = rows_of(resources, "scope_logs", "log_records")
+    rows = rows_of(requests, "scope_logs", "log_records")
     columns = _record_columns(rows.items, ids, reader) | source_columns(rows, rows.scope, reader)
-    return pa.RecordBatch.from_arrays([columns[name] for name in DECODED_LOGS.names], schema=DECODED_LOGS)
+    ordered = [columns[name] for name in DECODED_LOGS.names]
+    return wire.Decoded(pa.RecordBatch.from_arrays(ordered, schema=DECODED_LOGS), rows.bounds)
 
 
 def _record_columns(records: pa.StructArray, ids: IdForm, reader: ValueReader) -> dict[str, pa.Array]:

@@ -4,6 +4,8 @@ Guarantee: one row for each data point of all five kinds, in the order of the re
 has none. Each kind is one pass over all its points; the passes are then put in the order of their metrics.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -16,23 +18,25 @@ from haechi_collector.decode.source import rows_of, source_columns, text_maps
 from haechi_collector.decode.values import KEY_VALUE, ValueReader
 
 
-def decode(body: bytes, ids: IdForm = BINARY) -> pa.RecordBatch:
-    """Return the data points of a serialized request.
+def decode(bodies: Sequence[bytes], ids: IdForm = BINARY) -> wire.Decoded:
+    """Return the data points of serialized requests.
 
     Raises:
-        Undecodable: the body is no such request, or holds more than the limits allow.
+        Undecodable: a body is no such request, or they hold more than the limits allow.
     """
-    return wire.read(body, METRICS, lambda resources: _flatten(resources, ids))
+    return wire.read(bodies, METRICS, lambda requests: _flatten(requests, ids))
 
 
-def _flatten(resources: pa.StructArray, ids: IdForm) -> pa.RecordBatch:
+def _flatten(requests: wire.Requests, ids: IdForm) -> wire.Decoded:
     reader = ValueReader()
-    rows = rows_of(resources, "scope_metrics", "metrics")
+    rows = rows_of(requests, "scope_metrics", "metrics")
     _check_kinds(rows.items)
     points, owner = _points(rows.items, ids, reader)
     columns = points | _metric_columns(rows.items, owner, reader) | source_columns(rows, rows.scope[owner], reader)
     ordered = [columns[name] for name in DECODED_METRIC_POINTS.names]
-    return pa.RecordBatch.from_arrays(ordered, schema=DECODED_METRIC_POINTS)
+    # The owners ascend: the points of a request lie between those of its first metric and of the next one's.
+    bounds = np.searchsorted(owner, rows.bounds)
+    return wire.Decoded(pa.RecordBatch.from_arrays(ordered, schema=DECODED_METRIC_POINTS), bounds)
 
 
 def _check_kinds(metrics: pa.StructArray) -> None:

@@ -1,4 +1,4 @@
-"""OTLP/JSON to the same batches as protobuf.
+"""OTLP/JSON to protobuf.
 
 Guarantee: the same telemetry gives the same batch, because JSON is first made the protobuf request that it
 stands for. Only ids travel as text, so that one that is no hex reaches `split_invalid` as it came.
@@ -10,17 +10,13 @@ U+FFFD. JSON nests at most 1024 deep (orjson).
 """
 
 import re
-from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
-import pyarrow as pa
 
 from haechi_collector import limits
-from haechi_collector.decode import logs, metrics, traces
-from haechi_collector.decode.ids import TEXT, IdForm
 from haechi_collector.decode.json_fields import Misfit, fill
-from haechi_collector.decode.schema import LOGS, METRICS, TRACES, Signal
+from haechi_collector.decode.schema import Signal
 from haechi_collector.errors import Undecodable
 
 _ESCAPE: Final = re.compile(
@@ -29,28 +25,19 @@ _ESCAPE: Final = re.compile(
 """Every escape of a JSON text, so that none is mistaken for part of another; the group is a lone surrogate."""
 
 
-def decode_traces(body: bytes) -> pa.RecordBatch:
-    """Return the spans of a JSON request. Raises `Undecodable`, which names the path of what is wrong."""
-    return _decode(body, TRACES, traces.decode)
+def to_protobuf(body: bytes, signal: Signal) -> bytes:
+    """Return the protobuf request that a JSON request stands for, but for its ids, which stay text (`ids.TEXT`).
 
-
-def decode_logs(body: bytes) -> pa.RecordBatch:
-    """Return the log records of a JSON request. Raises `Undecodable`, which names the path of what is wrong."""
-    return _decode(body, LOGS, logs.decode)
-
-
-def decode_metrics(body: bytes) -> pa.RecordBatch:
-    """Return the data points of a JSON request. Raises `Undecodable`, which names the path of what is wrong."""
-    return _decode(body, METRICS, metrics.decode)
-
-
-def _decode(body: bytes, signal: Signal, decode: Callable[[bytes, IdForm], pa.RecordBatch]) -> pa.RecordBatch:
+    Raises:
+        Undecodable: it is no such request; the message names the path of what is wrong.
+    """
     request: Any = signal.request()
     try:
         fill(request, _load(body))
     except Misfit as error:
         raise Undecodable(f"{signal.name}: {error}") from None
-    return decode(request.SerializeToString(), TEXT)
+    serialized: bytes = request.SerializeToString()
+    return serialized
 
 
 def _load(body: bytes) -> object:

@@ -16,7 +16,7 @@ from haechi_collector.batch import TEXT_MAP
 from haechi_collector.decode import arrays
 from haechi_collector.decode.schema import message_class
 from haechi_collector.decode.values import ValueReader, utf8
-from haechi_collector.decode.wire import parse
+from haechi_collector.decode.wire import Requests, parse
 
 _RESOURCE: Final = message_class("resource.v1.Resource")
 _SCOPE: Final = message_class("common.v1.InstrumentationScope")
@@ -32,14 +32,18 @@ class Rows:
     scopes: pa.StructArray
     scope_resource: arrays.Index
     """The resource of each scope."""
+    bounds: arrays.Index
+    """The first item of each request, and the end."""
 
 
-def rows_of(resources: pa.StructArray, scopes_name: str, items_name: str) -> Rows:
-    """Descend from a request's resources over its scopes to what they hold."""
-    scope_lists = resources.field(scopes_name)
+def rows_of(requests: Requests, scopes_name: str, items_name: str) -> Rows:
+    """Descend from the requests' resources over their scopes to what those hold."""
+    scope_lists = requests.resources.field(scopes_name)
     scopes = scope_lists.values
     lists = scopes.field(items_name)
-    return Rows(lists.values, arrays.parents_of(lists), resources, scopes, arrays.parents_of(scope_lists))
+    bounds = arrays.offsets_of(lists)[arrays.offsets_of(scope_lists)[requests.bounds]].astype(np.int64)
+    owners = arrays.parents_of(lists), arrays.parents_of(scope_lists)
+    return Rows(lists.values, owners[0], requests.resources, scopes, owners[1], bounds)
 
 
 def source_columns(rows: Rows, scope: arrays.Index, reader: ValueReader) -> dict[str, pa.Array]:

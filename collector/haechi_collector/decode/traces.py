@@ -1,12 +1,14 @@
 """``ExportTraceServiceRequest`` to ``batch.DECODED_SPANS``.
 
 Guarantee: one row for each span, in the order of the request. Times are clamped to what 64 bits of signed
-nanoseconds hold (year 2262); a span that ends before it starts has duration 0.
+nanoseconds hold (year 2262); a span that ends before it starts has duration 0, and an entry
+``haechi.end_before_start_ns`` that says by how much.
 
 Events and links are JSON and only rows that have some cost anything. Beside the keys that always stand there,
 ``dropped_attributes_count`` and a link's ``flags`` are written when they are not 0.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +21,7 @@ from haechi_collector.decode.ids import BINARY, IdForm
 from haechi_collector.decode.schema import TRACES, message_class
 from haechi_collector.decode.source import rows_of, source_columns
 from haechi_collector.decode.values import ValueReader, json_lists, utf8
+from haechi_schemas.attributes import END_BEFORE_START_NS
 
 _KINDS: Final = pa.array(["", "internal", "server", "client", "producer", "consumer"])
 _STATUSES: Final = pa.array(["unset", "ok", "error"])
@@ -27,20 +30,21 @@ _EVENT: Final = message_class("trace.v1.Span.Event")
 _LINK: Final = message_class("trace.v1.Span.Link")
 
 
-def decode(body: bytes, ids: IdForm = BINARY) -> pa.RecordBatch:
-    """Return the spans of a serialized request.
+def decode(bodies: Sequence[bytes], ids: IdForm = BINARY) -> wire.Decoded:
+    """Return the spans of serialized requests.
 
     Raises:
-        Undecodable: the body is no such request, or holds more than the limits allow.
+        Undecodable: a body is no such request, or they hold more than the limits allow.
     """
-    return wire.read(body, TRACES, lambda resources: _flatten(resources, ids))
+    return wire.read(bodies, TRACES, lambda requests: _flatten(requests, ids))
 
 
-def _flatten(resources: pa.StructArray, ids: IdForm) -> pa.RecordBatch:
+def _flatten(requests: wire.Requests, ids: IdForm) -> wire.Decoded:
     reader = ValueReader()
-    rows = rows_of(resources, "scope_spans", "spans")
+    rows = rows_of(requests, "scope_spans", "spans")
     columns = _span_columns(rows.items, ids, reader) | source_columns(rows, rows.scope, reader)
-    return pa.RecordBatch.from_arrays([columns[name] for name in DECODED_SPANS.names], schema=DECODED_SPANS)
+    ordered = [columns[name] for name in DECODED_SPANS.names]
+    return wire.Decoded(pa.RecordBatch.from_arrays(ordered, schema=DECODED_SPANS), rows.bounds)
 
 
 def _span_columns(spans: pa.StructArray, ids: IdForm, reader: ValueReader) -> dict[str, pa.Array]:
@@ -48,6 +52,8 @@ def _span_columns(spans: pa.StructArray, ids: IdForm, reader: ValueReader) -> di
     end = arrays.numbers(spans.field("end_time_unix_nano"))
     status = spans.field("status")
     dropped = [(f"otel.dropped_{of}_count", arrays.numbers(spans.field(f"dropped_{of}_count"))) for of in _DROPPED]
+    backwards = np.where(end > 0, np.where(end < start, start - end, np.uint64(0)), np.uint64(0))
+    dropped.append((END_BEFORE_START_NS, np.minimum(backwards, np.uint64(2**63 - 1))))
     return {
         "trace_id": ids.column(spans.field("trace_id")),
         "span_id": ids.column(spans.field("span_id")),

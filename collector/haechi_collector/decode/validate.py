@@ -70,6 +70,8 @@ def _hex(ids: pa.Array) -> arrays.Mask:
     if offsets[0] == offsets[-1]:
         return np.ones(len(ids), np.bool_)
     wrong = ~_IS_HEX[np.frombuffer(ids.buffers()[2], np.uint8)[: offsets[-1]]]
+    if not wrong.any():
+        return np.ones(len(ids), np.bool_)
     before = np.concatenate(([0], np.cumsum(wrong)))
     return np.asarray(before[offsets[:-1]] == before[offsets[1:]])
 

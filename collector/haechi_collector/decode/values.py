@@ -74,7 +74,7 @@ def _scalar(value: Any, member: str | None) -> object:
 
 @dataclass(slots=True)
 class ValueReader:
-    """Reads the values of one request, and counts how much it walks."""
+    """Reads the values of requests that are read together, and counts how much it walks."""
 
     elements_left: int = limits.DECODED_ELEMENTS_MAX
 

@@ -1,4 +1,4 @@
-"""From a request's bytes to nested Arrow columns, exactly as protobuf understands them.
+"""From the bytes of requests to nested Arrow columns, exactly as protobuf understands them.
 
 Guarantee: the columns say what protobuf's own parser says, or `Undecodable` is raised. protobuf judges every
 body (0.6 microseconds for an LLM span) and ptars translates it. ptars keeps all members of a oneof that occurs
@@ -10,13 +10,16 @@ Invariant: what a body may unfold to is bounded before any parser makes it. The 
 bytes, so bodies of at most ``2 * limits.DECODED_ROWS_MAX`` bytes need no count.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from haechi_collector import limits
+from haechi_collector.decode import arrays
 from haechi_collector.decode.schema import Signal
 from haechi_collector.errors import Undecodable
 
@@ -27,19 +30,45 @@ class Odd(Exception):
     """Legal, but not as an encoder writes it: more than one member of a oneof."""
 
 
-def read(body: bytes, signal: Signal, flatten: Callable[[pa.StructArray], pa.RecordBatch]) -> pa.RecordBatch:
-    """Return what ``flatten`` makes of the request's resources.
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Requests that are read together, as nested columns."""
+
+    resources: pa.StructArray
+    """The resources of all of them, one after the other."""
+    bounds: arrays.Index
+    """The first resource of each request, and the end. Shape: (requests + 1,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The rows of requests, one after the other."""
+
+    batch: pa.RecordBatch
+    bounds: arrays.Index
+    """The first row of each request, and the end. Shape: (requests + 1,)."""
+
+
+def read(bodies: Sequence[bytes], signal: Signal, flatten: Callable[[Requests], Decoded]) -> Decoded:
+    """Return what ``flatten`` makes of the requests.
 
     Raises:
-        Undecodable: the body is no such request, or holds more than the limits allow.
+        Undecodable: one of the bodies is no such request, or they hold more than the limits allow.
     """
-    if len(body) > 2 * limits.DECODED_ROWS_MAX:
-        _check_counts(_columns(body, signal.counts, signal))
-    message = parse(signal.request, body)
+    for body in bodies:
+        if len(body) > 2 * limits.DECODED_ROWS_MAX:
+            _check_counts(_columns([body], signal.counts, signal).values)
+    # Each by itself: what one leaves open must not swallow the next.
+    messages = [parse(signal.request, body) for body in bodies]
     try:
-        return flatten(_columns(body, signal.columns, signal))
+        return flatten(_requests(bodies, signal))
     except Odd:
-        return flatten(_columns(message.SerializeToString(), signal.columns, signal))
+        return flatten(_requests([m.SerializeToString() for m in messages], signal))
+
+
+def _requests(bodies: Sequence[bytes], signal: Signal) -> Requests:
+    lists = _columns(bodies, signal.columns, signal)
+    return Requests(lists.values, arrays.offsets_of(lists).astype(np.int64))
 
 
 def parse(message_class: Any, body: bytes) -> Any:
@@ -55,9 +84,9 @@ def parse(message_class: Any, body: bytes) -> Any:
         raise Undecodable(f"{len(body)} bytes are not a valid {name}: {str(error).rpartition(': ')[2]}") from None
 
 
-def _columns(body: bytes, handler: Any, signal: Signal) -> pa.StructArray:
+def _columns(bodies: Sequence[bytes], handler: Any, signal: Signal) -> pa.ListArray:
     try:
-        return handler.list_to_record_batch([body]).column(0).values
+        return handler.list_to_record_batch(list(bodies)).column(0)
     except ValueError as error:
         raise Undecodable(f"{signal.name}: {error}") from None
     except BaseException as error:  # a Rust panic is no Exception; anything else goes on its way

@@ -19,7 +19,6 @@ It is bounded; a call that is forgotten could be counted again by a parent that 
 State aside, a batch costs a few vectorised passes; only spans that share a response id are looked at singly.
 """
 
-from collections.abc import Iterator
 from typing import Final, Protocol
 
 import numpy as np
@@ -111,18 +110,17 @@ def _same_response(
     kept: list[int] = []
     yielding: list[int] = []
     rows, responses = _responses(calls, keys, candidates)
-    seen = memory.responses.find(responses)
+    place = memory.responses.find(responses)
     _, group, sizes = np.unique(responses, return_inverse=True, return_counts=True)
-    shared = np.flatnonzero((seen >= 0) | (sizes[group] > 1))
-    if shared.size:
+    known, shared = np.flatnonzero(place >= 0), np.flatnonzero((place < 0) & (sizes[group] > 1))
+    if known.size or shared.size:
         start, end = _times(spans)
+        again = rows[known]
+        key, began, ended = memory.responses.values(place[known])
+        overlaps = (start[again] <= ended) & (end[again] >= began)
+        repeated[again[overlaps & (keys.span[again].view(np.int64) != key)]] = True
         own = _mask(calls.yields)
-        for members, place in _groups(rows[shared], group[shared], seen[shared]):
-            if place >= 0:
-                key, began, ended = memory.responses.values(np.array([place])).ravel()
-                same = (start[members] <= ended) & (end[members] >= began)
-                repeated[members[same & (keys.span[members].view(np.int64) != key)]] = True
-                continue
+        for members in _groups(rows[shared], group[shared]):
             keeper = min(members.tolist(), key=lambda m: (own[m], end[m] - start[m]))
             others = members[(members != keeper) & (start[members] <= end[keeper]) & (end[members] >= start[keeper])]
             repeated[others] = True
@@ -138,11 +136,10 @@ def _responses(calls: Calls, keys: SpanKeys, candidates: Mask) -> tuple[Rows, Ke
     return rows, np.fromiter(map(hash, ids), np.int64, len(ids)).view(np.uint64) ^ keys.salt
 
 
-def _groups(rows: Rows, group: Rows, seen: Rows) -> Iterator[tuple[Rows, int]]:
-    """Yield the rows of each response, and its place in the memory."""
+def _groups(rows: Rows, group: Rows) -> list[Rows]:
+    """Return the rows of each response."""
     order = np.argsort(group, kind="stable")
-    for members in np.split(order, np.flatnonzero(np.diff(group[order])) + 1):
-        yield rows[members], int(seen[members[0]])
+    return np.split(rows[order], np.flatnonzero(np.diff(group[order])) + 1) if len(rows) else []
 
 
 def _times(spans: pa.RecordBatch) -> tuple[Rows, Rows]:
