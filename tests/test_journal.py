@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from haechi_collector.errors import Rejected, SettingError
-from haechi_collector.journal import Entry, Journal, JournalUnreadable
+from haechi_collector.journal import Entry, Journal, JournalUnreadable, Mark
 
 SCHEMA = pa.schema([pa.field("text", pa.string(), nullable=False)])
 MIB = 1024 * 1024
@@ -142,7 +142,7 @@ def test_a_file_of_another_format_is_refused_in_one_line(tmp_path: Path) -> None
         Journal(tmp_path, MIB)
 
     (tmp_path / "data.mdb").write_bytes(b"garbage" * 4096)
-    with pytest.raises(JournalUnreadable, match="cannot be opened"):
+    with pytest.raises(JournalUnreadable, match="journal is damaged"):
         Journal(tmp_path, MIB)
 
 
@@ -174,3 +174,37 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 
     assert [str(n) for n in range(len(kept))] == kept
     assert len(kept) > acknowledged
+
+
+def test_a_journal_that_was_large_gives_its_disk_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a start with nothing in it the file is made small; ledger, name and marks stay."""
+    monkeypatch.setattr("haechi_collector.journal.environment.JOURNAL_SHRINK_BYTES", 20 * MIB)
+    first = Journal(tmp_path, 256 * MIB)
+    for _ in range(40):
+        first.append(entry("x" * MIB), [Mark(bytes(16), 0, "")]).result(5)
+    large = (tmp_path / "data.mdb").stat().st_size
+    first.close()
+    full = Journal(tmp_path, 256 * MIB)
+    kept = (tmp_path / "data.mdb").stat().st_size
+    while full.rows("traces"):
+        block = full.next_block("traces", 100, 100 * MIB, 0.0)
+        assert block is not None
+        full.done(block)
+    told = (full.id, full.ledger(), len(list(full.remembered())))
+    full.close()
+
+    second = Journal(tmp_path, 256 * MIB)
+    assert (second.id, second.ledger(), len(list(second.remembered()))) == told
+    second.append(entry("a")).result(5)
+    second.close()
+
+    assert kept == large > 40 * MIB
+    assert (tmp_path / "data.mdb").stat().st_size < 20 * MIB
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["data.mdb", "lock.mdb", "owner"]
+
+
+def test_nobody_else_can_read_the_journal(tmp_path: Path) -> None:
+    """It holds prompts: the file is its owner's alone."""
+    Journal(tmp_path, MIB).close()
+
+    assert (tmp_path / "data.mdb").stat().st_mode & 0o077 == 0

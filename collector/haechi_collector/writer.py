@@ -1,10 +1,9 @@
 """The way on: journal → stages → ClickHouse.
 
 Guarantees
-    * A block leaves the journal only when ClickHouse confirmed every row of it, or set it aside in dead_letters.
-    * A block is sent under one token until then; ClickHouse stores it once.
-    * While the store does not answer, blocks wait in the journal; nothing is dropped.
-    * A row that the stages or ClickHouse cannot take is set aside with the reason; its neighbours are stored.
+    * A block leaves the journal only when ClickHouse confirmed every row of it, or took it as a dead letter.
+    * While the store does not answer, or anything else fails, the block is tried again for ever, ever less often, and
+      `stuck` tells why; nothing is dropped. How it is stored once is said in `carry`.
 
 One thread per signal forms and prepares blocks in order; several inserts are under way at once.
 """
@@ -12,19 +11,18 @@ One thread per signal forms and prepares blocks in order; several inserts are un
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, wait
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Protocol
 
-import pyarrow as pa
-
-from haechi_collector.batch import DEAD_LETTERS
+from haechi_collector.carry import Carrier, Inserts, Work
 from haechi_collector.config import Config
-from haechi_collector.errors import HaechiError, StoreError, StoreUnavailable
-from haechi_collector.journal import SIGNALS, Block, Entry, Journal
+from haechi_collector.control import Command, Told
+from haechi_collector.errors import Rejected, StoreError, StoreUnavailable
+from haechi_collector.journal import SIGNALS, Block, Journal
 from haechi_collector.limits import BLOCK_BYTES_MAX
-from haechi_collector.pipeline import Pipeline, Prepared
+from haechi_collector.pipeline import Pipeline
 from haechi_collector.stages.join_content import LateContent
 from haechi_collector.telemetry import Metrics
 
@@ -32,37 +30,27 @@ logger = logging.getLogger(__name__)
 
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _LATE_CONTENT_TICK_S: Final = 0.5
-_PAYLOAD_ROWS_MAX: Final = 1
+_LATE_CONTENT_WAIT_S: Final = 10.0
+_LET_GO_S: Final = 2.0
 
 
-class Store(Protocol):
+class Store(Inserts, Protocol):
     """What the writer needs of ClickHouse."""
-
-    def insert(self, table: str, batch: pa.RecordBatch, token: str) -> None:
-        """Insert the batch once per token.
-
-        Raises:
-            StoreUnavailable: try again later.
-            StoreError: ClickHouse refuses the content.
-        """
 
     def update_spans(self, contents: list[LateContent]) -> None:
         """Write late content into stored spans; spans that are not there are passed over."""
 
 
-class _Stopping(HaechiError):
-    """The writer stops; the block stays in the journal."""
-
-    code = "stopping"
-
-
 @dataclass(frozen=True, slots=True)
-class _Dead:
-    """Rows that cannot be stored, and why."""
+class Stuck:
+    """A block that could not be stored yet. ``first`` is its first sequence, ``since_s`` the time of the first try."""
 
-    reason: str
-    code: str
-    rows: pa.RecordBatch
+    signal: str
+    first: int
+    rows: int
+    attempts: int
+    since_s: float
+    error: str
 
 
 class Writer:
@@ -71,10 +59,11 @@ class Writer:
     def __init__(self, journal: Journal, pipeline: Pipeline, store: Store, config: Config, metrics: Metrics) -> None:
         self._journal, self._pipeline, self._store = journal, pipeline, store
         self._config, self._metrics = config, metrics
+        self._carrier = Carrier(journal, pipeline, store, metrics)
         self._stop = threading.Event()
-        self._inserts = ThreadPoolExecutor(config.inserts_in_flight, thread_name_prefix="insert")
         self._room = threading.Semaphore(config.inserts_in_flight)
         self._under_way: set[Future[None]] = set()
+        self._stuck: dict[tuple[str, int], Stuck] = {}  # replaced whole by one thread per key
         self._threads = [
             threading.Thread(target=self._run, args=(signal,), name=f"writer-{signal}", daemon=True)
             for signal in SIGNALS
@@ -89,33 +78,54 @@ class Writer:
     def stop(self, timeout_s: float) -> None:
         """Store what is in the journal if that takes no longer than the timeout; what is left stays there.
 
-        The journal must have stopped accepting.
+        The journal must have stopped accepting. A statement that the store does not answer is let go of: its thread
+        ends with the process, and its block is sent again under the same token at the next start.
         """
         self._journal.wait_empty(timeout_s)
         self._stop.set()
+        deadline = time.monotonic() + _LET_GO_S
+        wait(set(self._under_way), _LET_GO_S)
         for thread in self._threads:
-            thread.join()
-        self._inserts.shutdown(wait=True)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     @property
     def alive(self) -> bool:
         """Whether every thread is at work."""
         return all(thread.is_alive() for thread in self._threads)
 
+    def stuck(self) -> list[Stuck]:
+        """Return the blocks that could not be stored yet, with the last error of each."""
+        return sorted(self._stuck.copy().values(), key=lambda s: (s.signal, s.first))
+
+    @property
+    def commands(self) -> Mapping[str, Command]:
+        """What a running collector answers (`control`): ``journal``, the blocks that are stuck."""
+        return {"journal": self._tell_stuck}
+
+    def _tell_stuck(self, _: Mapping[str, Any]) -> Told:
+        yield from ()
+        return {"stuck": [asdict(s) for s in self.stuck()]}
+
     # --- one signal ------------------------------------------------------------------------------------
 
     def _run(self, signal: str) -> None:
-        c = self._config
         while not self._stop.is_set():
-            block = self._journal.next_block(signal, c.block_rows_max, BLOCK_BYTES_MAX, c.block_wait_s)
+            try:
+                block = self._next_block(signal)
+            except Exception as error:  # noqa: BLE001  the thread's boundary: other blocks must go on
+                logger.error("a block of %s cannot be read: %s: %s", signal, type(error).__name__, error)  # noqa: TRY400
+                self._stop.wait(_RETRY_S[-1])
+                continue
             if block is None:
                 return
-            prepared, dead = self._prepare(block)
-            if not self._take_room():
+            work = self._prepared(block)
+            if work is None or not self._take_room():
                 return  # the block stays in the journal
-            future = self._inserts.submit(self._store_block, block, prepared, dead)
-            self._under_way.add(future)
-            future.add_done_callback(self._inserted)
+            self._carry_aside(work)
+
+    def _next_block(self, signal: str) -> Block | None:
+        c = self._config
+        return self._journal.next_block(signal, c.block_rows_max, BLOCK_BYTES_MAX, c.block_wait_s)
 
     def _take_room(self) -> bool:
         while not self._room.acquire(timeout=0.5):
@@ -123,69 +133,57 @@ class Writer:
                 return False
         return True
 
-    def _inserted(self, future: Future[None]) -> None:
-        self._under_way.discard(future)
-        self._room.release()
-        error = future.exception()
-        if error is not None and not isinstance(error, _Stopping):
-            logger.error("a block could not be stored and stays in the journal", exc_info=error)
+    def _carry_aside(self, work: Work) -> None:
+        """Carry a block in a thread of its own, which does not keep the process from ending."""
+        future: Future[None] = Future()
+        self._under_way.add(future)
 
-    def _prepare(self, block: Block) -> tuple[list[Prepared], list[_Dead]]:
-        try:
-            return self._pipeline.prepare(block.signal, block.entries), []
-        except Exception:  # the boundary around the stages: one entry that breaks them must not hold the others
-            logger.exception(
-                "a stage failed on a block of %d %s; its requests are tried one by one", block.rows, block.signal
-            )
-        prepared: list[Prepared] = []
-        dead: list[_Dead] = []
-        for entry in block.entries:
+        def run() -> None:
             try:
-                prepared += self._pipeline.prepare(block.signal, (entry,))
-            except Exception as error:  # noqa: BLE001  as above
-                dead.append(_Dead(f"{type(error).__name__}: {error}", "stage", entry.batch))
-        return prepared, dead
+                self._carry(work)
+            finally:
+                self._under_way.discard(future)
+                self._room.release()
+                future.set_result(None)
 
-    # --- one block -------------------------------------------------------------------------------------
+        threading.Thread(target=run, name=f"insert-{work.block.signal}", daemon=True).start()
 
-    def _store_block(self, block: Block, prepared: list[Prepared], dead: list[_Dead]) -> None:
-        for part, p in enumerate(prepared):
-            self._store_rows(p.table, p.rows, f"{block.token}-{part}", dead)
-        for number, d in enumerate(dead):
-            self._insert("dead_letters", _letters(block, d), f"{block.token}-dead-{number}")
-        dead_rows = sum(d.rows.num_rows for d in dead)
-        self._journal.done(block)
-        self._metrics.counter("haechi_dead_rows_total", block.signal).inc(dead_rows)
-        self._metrics.counter("haechi_stored_rows_total", block.signal).inc(block.rows - dead_rows)
+    # --- one block: tried until it succeeds, or the writer stops ------------------------------------------
 
-    def _store_rows(self, table: str, rows: pa.RecordBatch, token: str, dead: list[_Dead]) -> None:
-        """Insert; rows that ClickHouse refuses for their content are found by halving."""
-        try:
-            self._insert(table, rows, token)
-        except StoreUnavailable:
-            raise
-        except StoreError as error:
-            if rows.num_rows <= _PAYLOAD_ROWS_MAX:
-                dead.append(_Dead(str(error), str(error.clickhouse_code), rows))
-                return
-            # Its words may hold values of the rows; they go to dead_letters, not to the log.
-            logger.warning("ClickHouse refuses %d rows of %s, code %d", rows.num_rows, table, error.clickhouse_code)
-            half = rows.num_rows // 2
-            self._store_rows(table, rows.slice(0, half), f"{token}/0", dead)
-            self._store_rows(table, rows.slice(half), f"{token}/1", dead)
-
-    def _insert(self, table: str, rows: pa.RecordBatch, token: str) -> None:
+    def _prepared(self, block: Block) -> Work | None:
         for delay_s in _delays():
             try:
-                with self._metrics.histogram("haechi_insert_seconds", table).time():
-                    self._store.insert(table, rows, token)
-            except StoreUnavailable as error:
-                logger.warning("insert into %s waits %.1f s: %s", table, delay_s, error)
-                self._metrics.counter("haechi_insert_retries_total", table).inc()
-                if self._stop.wait(delay_s):
-                    raise _Stopping("stopping before the block was stored") from error
+                return self._carrier.prepare(block)
+            except Exception as error:  # noqa: BLE001  the thread's boundary: whatever it was, it is tried again
+                self._note(block, error)
+            if self._stop.wait(delay_s):
+                break
+        return None
+
+    def _carry(self, work: Work) -> None:
+        for delay_s in _delays():
+            try:
+                self._carrier.store(work)
+            except Exception as error:  # noqa: BLE001  as above
+                self._note(work.block, error)
             else:
+                self._stuck.pop((work.block.signal, work.block.first), None)
                 return
+            if self._stop.wait(delay_s):
+                return  # it stays in the journal
+
+    def _note(self, block: Block, error: Exception) -> None:
+        known = self._stuck.get((block.signal, block.first))
+        attempts, since_s = (known.attempts, known.since_s) if known else (0, time.time())
+        told = f"{type(error).__name__}: {error}"
+        self._stuck[block.signal, block.first] = Stuck(
+            block.signal, block.first, block.rows, attempts + 1, since_s, told
+        )
+        self._metrics.counter("haechi_insert_retries_total", block.signal).inc()
+        if isinstance(error, StoreUnavailable | Rejected):
+            logger.warning("%d rows of %s wait: %s", block.rows, block.signal, error)
+        else:
+            logger.error("%d rows of %s cannot be stored yet", block.rows, block.signal, exc_info=error)
 
     # --- content that came after its span ----------------------------------------------------------------
 
@@ -193,7 +191,8 @@ class Writer:
         while not self._stop.wait(_LATE_CONTENT_TICK_S):
             late = self._pipeline.overdue()
             if late:
-                wait(set(self._under_way))  # a span that is being inserted must be there to be updated
+                # A span that is being inserted must be there to be updated; a block that is stuck is not waited for.
+                wait(set(self._under_way), _LATE_CONTENT_WAIT_S)
                 outcome = "updated" if self._updated(late) else "failed"
                 self._metrics.counter("haechi_late_content_total", outcome).inc(len(late))
 
@@ -210,6 +209,9 @@ class Writer:
                     "late content of %d spans is refused, code %d; it stays in logs", len(late), error.clickhouse_code
                 )
                 break
+            except Exception:  # the thread's boundary: the next content must not wait for ever
+                logger.exception("late content of %d spans failed; it stays in logs", len(late))
+                break
             else:
                 return True
         return False
@@ -219,22 +221,3 @@ def _delays() -> Iterator[float]:
     yield from _RETRY_S
     while True:
         yield _RETRY_S[-1]
-
-
-def _letters(block: Block, dead: _Dead) -> pa.RecordBatch:
-    """One dead letter per refused part: the rows themselves as an Arrow stream, so that they can be replayed."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, dead.rows.schema) as stream:
-        stream.write_batch(dead.rows)
-    first: Entry = block.entries[0]
-    row = {
-        "project": first.project,
-        "signal": block.signal,
-        "reason": dead.reason,
-        "code": dead.code,
-        "rows": dead.rows.num_rows,
-        "payload": sink.getvalue().to_pybytes(),
-        "received_at": first.received_at_ns,
-        "ingested_at": time.time_ns(),
-    }
-    return pa.RecordBatch.from_pylist([row], schema=DEAD_LETTERS)

@@ -1,0 +1,105 @@
+"""``haechi dead-letters list|replay|drop``: rows that were set aside.
+
+A collector that runs on the data directory carries it out itself, asked over its own socket: the store and the journal
+have one writer. Where none runs, the command opens both.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from haechi_collector.config import Config
+from haechi_collector.control import Told, ask
+from haechi_collector.errors import SettingError
+from haechi_collector.opening import open_dead_letters
+from haechi_collector.times import parse_time
+
+_NS = 1_000_000_000
+
+
+def run_dead_letters(config: Config, options: argparse.Namespace) -> int:
+    """Carry out ``options.action``; return the exit status: 1 when rows failed again or the answer was no.
+
+    Raises:
+        SettingError: an option is wrong, there is nobody to ask, or the store cannot be had.
+        StoreError: ClickHouse refused a statement or is gone; what was told as done is.
+    """
+    since = parse_time(options.since, datetime.now(UTC), "--since") if options.since else None
+    arguments = {
+        "signal": options.signal or "",
+        "reason": options.reason or "",
+        "since_ns": int(since.timestamp()) * _NS if since else 0,
+    }
+    return {"list": _list, "replay": _replay, "drop": _drop}[options.action](config, arguments, options)
+
+
+def _list(config: Config, arguments: Mapping[str, Any], _: argparse.Namespace) -> int:
+    groups = _carried_out(config, "list", arguments)["groups"]
+    if not groups:
+        print("no dead letters")
+        return 0
+    table = Table(header_style="bold")
+    for name in ("signal", "code", "one of the reasons", "letters", "rows", "first", "last"):
+        table.add_column(name, justify="right" if name in {"letters", "rows"} else "left")
+    for g in groups:
+        numbers = (f"{g['letters']:,}", f"{g['rows']:,}")
+        table.add_row(g["signal"], g["code"], g["why"], *numbers, g["first"][:19], g["last"][:19])
+    Console(highlight=False, markup=False).print(table)
+    return 0
+
+
+def _replay(config: Config, arguments: Mapping[str, Any], _: argparse.Namespace) -> int:
+    told = _carried_out(config, "replay", arguments)
+    print(f"replayed {told['letters']:,} letters, {told['rows']:,} rows")
+    if told["failed_again"]:
+        print(f"{told['failed_again']:,} rows failed again; they are dead letters with the new reason")
+    if told["unreadable"]:
+        print(f"{told['unreadable']:,} letters cannot be read and stay")
+    if not told["passed"]:
+        print("they are in the journal and not stored yet; haechi journal shows what they wait for")
+    return int(bool(told["failed_again"] or told["unreadable"]))
+
+
+def _drop(config: Config, arguments: Mapping[str, Any], options: argparse.Namespace) -> int:
+    found = _carried_out(config, "drop", {**arguments, "dry_run": True})
+    print(f"{found['letters']:,} letters, {found['rows']:,} rows")
+    if not found["letters"] or options.dry_run:
+        return 0
+    if not options.yes and not _agreed():
+        return 1
+    _carried_out(config, "drop", arguments)
+    print("dropped")
+    return 0
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        raise SettingError("--yes: is needed where nobody can be asked")
+    return input("drop them for good? [y/N] ").strip().lower() in {"y", "yes"}
+
+
+def _carried_out(config: Config, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Have the running collector do it, else do it here."""
+    command = f"dead-letters {action}"
+    running = ask(config.data_dir, command, arguments) if config.data_dir.is_dir() else None
+    if running is not None:
+        return _shown(running)
+    if config.clickhouse is None and not (config.data_dir / "store").is_dir():
+        raise SettingError(f"--data-dir {config.data_dir}: holds no store; name the directory of haechi serve")
+    with ExitStack() as undo:
+        return _shown(open_dead_letters(config, undo).commands[command](arguments))
+
+
+def _shown(told: Told) -> dict[str, Any]:
+    while True:
+        try:
+            print(next(told), file=sys.stderr)
+        except StopIteration as end:
+            result: dict[str, Any] = end.value
+            return result
