@@ -99,3 +99,12 @@ def test_records_without_ids_or_content_are_let_go(pending: PendingContent, cloc
     pending.put(pa.RecordBatch.from_pylist([{"trace_id": "", "span_id": "", "input_messages": QUESTION}]))
     clock.now = 5
     assert pending.overdue() == []
+
+
+def test_a_deleted_trace_is_forgotten(clock: Clock) -> None:
+    """What waits of it finds no span any more; other traces keep theirs."""
+    pending = PendingContent(10_000, 900, 2, clock)
+    pending.put(content(input_messages=QUESTION))
+    pending.put(pa.RecordBatch.from_pylist([{"trace_id": "u", "span_id": "s", "input_messages": ANSWER}]))
+    pending.forget({"t"})
+    assert pending.join(spans(("t", "s", ""), ("u", "s", "")))["input_messages"].to_pylist() == ["", ANSWER]

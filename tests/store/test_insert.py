@@ -112,16 +112,19 @@ def test_an_empty_batch_sends_nothing(client: StoreClient, inserter: Inserter, m
     assert client.command("EXISTS TABLE nope") == 0
 
 
-def test_a_refused_block_says_its_number(inserter: Inserter, make_spans: MakeSpans) -> None:
-    """An unknown table, an unknown column and a wrong type are errors for good."""
+def test_rows_wait_for_a_table_that_is_away(inserter: Inserter, make_spans: MakeSpans) -> None:
+    """Nothing is wrong with them: somebody renamed or dropped the table."""
+    with pytest.raises(StoreUnavailable) as caught:
+        inserter.insert("nope", make_spans(1), "waits")
+    assert caught.value.clickhouse_code == 60
+
+
+def test_a_refused_block_says_its_number(inserter: Inserter) -> None:
+    """An unknown column and a wrong type are errors for good."""
     wrong = pa.record_batch([pa.array(["x"])], ["start_time"])
-    for table, batch, code in (
-        ("nope", make_spans(1), 60),
-        ("spans", pa.record_batch([pa.array([1])], ["nope"]), 16),
-        ("spans", wrong, None),
-    ):
+    for batch, code in ((pa.record_batch([pa.array([1])], ["nope"]), 16), (wrong, None)):
         with pytest.raises(StoreError) as caught:
-            inserter.insert(table, batch, "refused")
+            inserter.insert("spans", batch, "refused")
         assert not isinstance(caught.value, StoreUnavailable)
         assert code is None or caught.value.clickhouse_code == code
         assert "password" not in str(caught.value)

@@ -88,6 +88,12 @@ class Attributes:
         places = np.repeat(np.arange(len(keys)), [len(entries) for entries in found])
         return np.concatenate([_NOTHING, *found]), places
 
+    def entries_in(self, rows: Rows) -> tuple[Rows, list[str]]:
+        """Return the entry numbers of some rows, one per key and row, in the order of keys; and for each its key."""
+        entries = self._order[np.isin(self.row_of[self._order], rows)]
+        keys: list[str] = self._key_of.take(pa.array(entries)).to_pylist()
+        return entries, keys
+
     @cached_property
     def has_text(self) -> Mask:
         """Whether an entry is a text that is not empty."""

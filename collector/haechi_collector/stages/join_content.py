@@ -15,7 +15,7 @@ Only spans and records with such content are looked at one by one.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,6 +71,12 @@ class PendingContent:
             if key[0] and key[1] and values:
                 self._merge(key, values)
         self._evict()
+
+    def forget(self, trace_ids: Collection[str]) -> None:
+        """Drop what is kept of these traces."""
+        wanted = frozenset(trace_ids)
+        for key in [key for key in self._contents if key[0] in wanted]:
+            self._bytes -= self._contents.pop(key).size
 
     def _merge(self, key: Key, values: dict[str, Any]) -> None:
         known = self._contents.get(key)

@@ -121,11 +121,11 @@ def values_of(attributes: Attributes, rows: Rows) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {int(row): {} for row in rows}
     if not found:
         return found
-    for key in attributes.keys:
-        entries = attributes.entries(key)
-        entries = entries[np.isin(attributes.row_of[entries], rows)]
-        for entry, text in zip(entries.tolist(), attributes.texts(entries), strict=True):
-            found[int(attributes.row_of[entry])][key] = _value(attributes, entry, text)
+    # By rows, not by keys: a single span may have a million keys of its own.
+    entries, keys = attributes.entries_in(rows)
+    texts = attributes.texts(entries)
+    for entry, row, key, text in zip(entries.tolist(), attributes.row_of[entries].tolist(), keys, texts, strict=True):
+        found[row][key] = _value(attributes, entry, text)
     return found
 
 

@@ -45,11 +45,18 @@ class EmbeddedStore:
         data_dir: the store's own directory.
         port: port to listen on; 0 takes any free one, which is kept over restarts.
         host: address to bind.
+        is_open: whether the user ``reader`` needs no password, or gets one that nobody is told.
+        patience_s: how long to wait for a directory that another process holds: that of a caller who was killed may
+            still be ending.
     """
 
-    def __init__(self, data_dir: Path, port: int, host: str = "127.0.0.1") -> None:
-        self._path, self._host, self._port = data_dir, host, port
-        self._passwords = {"haechi": secrets.token_urlsafe(24), "reader": "", "web": secrets.token_urlsafe(24)}
+    def __init__(
+        self, data_dir: Path, port: int, host: str = "127.0.0.1", *, is_open: bool = True, patience_s: float = 0.0
+    ) -> None:
+        self._path, self._host, self._port, self._patience_s = data_dir, host, port, patience_s
+        self._passwords = {user: secrets.token_urlsafe(24) for user in ("haechi", "reader", "web")}
+        if is_open:
+            self._passwords["reader"] = ""
         self._stopping = threading.Event()
         self._lock = threading.Lock()  # guards _child against a restart while it is stopped
         self._child: subprocess.Popen[bytes] | None = None
@@ -97,7 +104,13 @@ class EmbeddedStore:
         return Dsn("http", self._host, self._port, user, self._passwords[user], "haechi")
 
     def _launch(self) -> None:
-        wanted = {"path": str(self._path), "host": self._host, "port": self._port, "passwords": self._passwords}
+        wanted = {
+            "path": str(self._path),
+            "host": self._host,
+            "port": self._port,
+            "passwords": self._passwords,
+            "patience_s": self._patience_s,
+        }
         with self._lock:
             if self._stopping.is_set():
                 return

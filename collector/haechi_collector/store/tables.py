@@ -28,7 +28,7 @@ class Tables:
     def __init__(self, client: StoreClient, cluster: str | None = None) -> None:
         self._client = client
         self._inserter = Inserter(client)
-        self._spans = f"spans_local ON CLUSTER {quoted(cluster)}" if cluster else "spans"
+        self._on_cluster = f"_local ON CLUSTER {quoted(cluster)}" if cluster else ""
 
     def insert(self, table: str, batch: pa.RecordBatch, token: str = "") -> None:
         """Insert the batch once per token; without a token, once per call.
@@ -47,6 +47,10 @@ class Tables:
         """Return the rows of a query."""
         return self._client.query(sql)
 
+    def stored(self, table: str) -> str:
+        """Return what names a table's stored rows in UPDATE and DELETE: in a cluster those of every node."""
+        return table + self._on_cluster
+
     def update_spans(self, contents: Sequence[LateContent]) -> None:
         """Write late content into stored spans, by lightweight UPDATE; spans that are not there are passed over.
 
@@ -56,7 +60,7 @@ class Tables:
             StoreError, StoreUnavailable: ClickHouse refused, or did not answer.
         """
         for part in _parts(contents):
-            self._client.command(_update(self._spans, part), _UPDATE_SETTINGS)
+            self._client.command(_update(self.stored("spans"), part), _UPDATE_SETTINGS)
 
 
 def _parts(contents: Sequence[LateContent]) -> Iterator[Sequence[LateContent]]:

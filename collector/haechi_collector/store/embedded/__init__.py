@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 PASSWORD_FILE: Final = "haechi-passwords"  # noqa: S105  the name of a file
+_SIGNAL_NOTICED_S: Final = 1.0
 _LOOPBACK: Final = ("127.", "::1", "localhost")
 
 
@@ -35,7 +36,8 @@ def run_alone(path: Path, host: str, port: int) -> int:
     try:
         file = _leave_passwords(path, passwords)
         print(f"ready store=http://{host}:{server.port} passwords={file}", flush=True)  # noqa: T201  a command's output
-        stop.wait()
+        while not stop.wait(_SIGNAL_NOTICED_S):  # an endless wait may miss a signal that comes as it begins
+            pass
     finally:
         server.stop()
     return 0

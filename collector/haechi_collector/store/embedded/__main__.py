@@ -1,10 +1,10 @@
 """The embedded store as a child of the collector.
 
-The parent writes one line of JSON to standard input, ``{"path", "host", "port", "passwords"}``, and keeps the pipe
-open; one line comes back, ``{"port"}`` or ``{"error"}``. When the pipe closes, because the parent lets go of it or
-ended in whatever way, the child stops in order. SIGTERM and SIGINT are the parent's business: a terminal or a service
-manager sends them to every process of a group, and the parent still has blocks to store then. No secret is on the
-command line, in the environment or in a file.
+The parent writes one line of JSON to standard input, ``{"path", "host", "port", "passwords", "patience_s"}``, and
+keeps the pipe open; one line comes back, ``{"port"}`` or ``{"error"}``. When the pipe closes, because the parent lets
+go of it or ended in whatever way, the child stops in order. SIGTERM and SIGINT are the parent's business: a terminal or
+a service manager sends them to every process of a group, and the parent still has blocks to store then. No secret is on
+the command line, in the environment or in a file.
 """
 
 import json
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from haechi_collector.errors import SettingError
+from haechi_collector.store.embedded.engine import wait_until_free
 from haechi_collector.store.embedded.server import Server
 
 
@@ -26,12 +27,18 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     wanted: dict[str, Any] = json.loads(sys.stdin.readline())
     try:
-        server = Server(Path(wanted["path"]), wanted["host"], wanted["port"], wanted["passwords"])
+        path, address = Path(wanted["path"]), (wanted["host"], wanted["port"])
+        wait_until_free(path, wanted["patience_s"])
+        # Only the collector knows the password of the one who may write backups.
+        server = Server(path, *address, wanted["passwords"], backups=True)
     except SettingError as error:
         _say({"error": str(error)})
         return 2
     threading.Thread(target=_await_end, args=(stop,), name="store-parent", daemon=True).start()
-    _say({"port": server.port})
+    try:
+        _say({"port": server.port})
+    except BrokenPipeError:
+        stop.set()  # the parent ended while the tables were opened
     stop.wait()
     server.stop()
     return 0

@@ -6,7 +6,8 @@ Three users exist. Everyone is ``default`` inside the engine; a user is a role t
 * ``reader`` (role ``reader``) reads the database ``haechi``. Without a password it is served on loopback names only.
   A request without a user, or of the user ``default``, is the reader's.
 * ``web`` (role ``reader``) is the collector's own reader, behind its SQL guard. It may send ``readonly = 2``, under
-  which a query may carry a SETTINGS clause: the guard has read that clause.
+  which a query may carry a SETTINGS clause, and settings beyond `READER_SETTINGS`: the guard has read them all, or the
+  collector has set them itself to confine a query to a project. The caps hold for it as well.
 
 What holds the readers, from the outside in:
 
@@ -172,7 +173,8 @@ def session_settings(user: User, asked: Mapping[str, str], *, is_get: bool) -> d
     if not user.is_reader:
         return _DEFAULTS | _WRITER_DEFAULTS | dict(asked) | ({"readonly": "2"} if is_get else {})
     for name, value in asked.items():
-        _check_reader_setting(name, value)
+        if user.name != WEB or name in _NUMERIC_CAPS or name in _NAMES_A_FILE:
+            _check_reader_setting(name, value)
     caps = {name: str(cap) for name, cap in _NUMERIC_CAPS.items()}
     readonly = asked.get("readonly", "1") if user.name == WEB else "1"
     return _DEFAULTS | caps | dict(asked) | {"readonly": readonly}

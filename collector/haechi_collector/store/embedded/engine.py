@@ -11,6 +11,7 @@ because it keeps no users of its own. Connections must be closed before the inte
 import fcntl
 import os
 import threading
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from haechi_collector.store.lexer import literal
 _native: Any = _chdb  # its types are not all declared
 
 _LOCK: Final = "haechi.lock"
+_LOOK_AGAIN_S: Final = 0.05
 _CONFIG: Final = """<clickhouse>
   <users_config>{users}</users_config>
   <display_name>haechi</display_name>
@@ -47,6 +49,7 @@ _CONFIG: Final = """<clickhouse>
   <mark_cache_size>{cache}</mark_cache_size>
   <primary_index_cache_size>{cache}</primary_index_cache_size>
   <index_mark_cache_size>{cache}</index_mark_cache_size>
+  {backups}
 </clickhouse>
 """
 
@@ -202,16 +205,17 @@ class Engine:
 
     Args:
         path: directory of the tables; made when it is not there.
+        backups: whether the writer may BACKUP into any directory of this machine, and RESTORE from there.
 
     Raises:
         SettingError: the directory cannot be used; the message says why.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, backups: bool = False) -> None:
         directory = _directory(path)
         self._lock = _take(directory / _LOCK)
         self.temporary = directory / "tmp"
-        self._address = f"{directory}?config-file={_configure(directory)}"
+        self._address = f"{directory}?config-file={_configure(directory, backups=backups)}"
         try:
             self._anchor = _native.connect(self._address)
         except RuntimeError as error:
@@ -285,6 +289,21 @@ def _directory(path: Path) -> Path:
     return directory
 
 
+def wait_until_free(path: Path, patience_s: float) -> None:
+    """Wait until no other process holds the directory, or until patience is over."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        try:
+            with (path / _LOCK).open("r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(_LOOK_AGAIN_S)
+        except OSError:
+            return  # there is none yet, or it cannot be read: `_take` says why
+        else:
+            return
+
+
 def _take(path: Path) -> TextIO:
     try:
         file = path.open("a+", encoding="ascii")
@@ -305,9 +324,12 @@ def _take(path: Path) -> TextIO:
     return file
 
 
-def _configure(directory: Path) -> Path:
+def _configure(directory: Path, *, backups: bool) -> Path:
     users, config = directory / "haechi-users.xml", directory / "haechi-config.xml"
     users.write_text(ROLES_XML, "utf-8")
-    text = _CONFIG.format(users=escape(str(users)), memory_share=STORE_MEMORY_SHARE, cache=STORE_CACHE_BYTES)
+    allowed = "<backups><allowed_path>/</allowed_path></backups>" if backups else ""
+    text = _CONFIG.format(
+        users=escape(str(users)), memory_share=STORE_MEMORY_SHARE, cache=STORE_CACHE_BYTES, backups=allowed
+    )
     config.write_text(text, "utf-8")
     return config

@@ -220,14 +220,17 @@ class Server:
         host: address to bind.
         port: port to listen on; 0 takes any free one.
         passwords: by user name, see `access.Users`.
+        backups: whether the user ``haechi`` may read and write backups anywhere on this machine.
 
     Raises:
         SettingError: the directory or the port cannot be had.
     """
 
-    def __init__(self, path: Path, host: str, port: int, passwords: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: Path, host: str, port: int, passwords: Mapping[str, str], *, backups: bool = False
+    ) -> None:
         users = Users(passwords)
-        self._engine = Engine(path)
+        self._engine = Engine(path, backups=backups)
         try:
             self._listener = _Listener((host, port), Statements(self._engine, users))
         except (OSError, OverflowError) as error:
