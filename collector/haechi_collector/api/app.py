@@ -1,6 +1,7 @@
 """The application of the web port: health, metrics, SQL, and the page.
 
-Guarantee: every route is mounted here and nowhere else; the application closes the reader that it was given.
+Guarantee: every route is mounted here and nowhere else, behind the gate (`access`); the application closes the reader
+that it was given.
 """
 
 from collections.abc import AsyncIterator
@@ -13,9 +14,11 @@ from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
 
 from haechi_collector.api import problems
+from haechi_collector.api.access import Access
 from haechi_collector.api.health import Readiness, health_router
 from haechi_collector.api.metrics import metrics_router
 from haechi_collector.api.sql import sql_router
+from haechi_collector.gate.gate import Gate, OpenGate
 from haechi_collector.query.sql import SqlReader
 from haechi_collector.web.index import INDEX
 
@@ -27,6 +30,8 @@ class ApiState:
     readiness: Readiness
     registry: CollectorRegistry
     reader: SqlReader
+    gate: Gate = OpenGate()
+    any_host: bool = True
 
 
 def create_api(state: ApiState) -> FastAPI:
@@ -39,6 +44,7 @@ def create_api(state: ApiState) -> FastAPI:
 
     app = FastAPI(title="Haechi", version=version("haechi"), lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
+    app.add_middleware(Access, gate=state.gate, any_host=state.any_host)
     app.include_router(health_router(state.readiness))
     app.include_router(metrics_router(state.registry))
     app.include_router(sql_router(state.reader))

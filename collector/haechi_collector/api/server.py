@@ -6,6 +6,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from haechi_collector.gate.tls import Tls
 from haechi_collector.sockets import listen
 
 _KEEP_ALIVE_S: Final = 75
@@ -15,7 +16,7 @@ _CONNECTIONS_MAX: Final = 512
 class WebServer:
     """An application on a port. Call `start`, then `stop`; both once."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    def __init__(self, app: FastAPI, host: str, port: int, tls: Tls | None = None) -> None:
         self._host, self._port = host, port
         config = uvicorn.Config(
             app,
@@ -28,6 +29,7 @@ class WebServer:
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
             limit_concurrency=_CONNECTIONS_MAX,
+            ssl_context_factory=(lambda *_: tls.context()) if tls else None,
         )
         self._server = uvicorn.Server(config)
         self._thread: threading.Thread | None = None

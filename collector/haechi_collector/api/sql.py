@@ -13,6 +13,7 @@ Source: https://clickhouse.com/docs/interfaces/http
 import asyncio
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,7 +23,8 @@ from starlette.types import Receive, Scope, Send
 
 from haechi_collector import limits
 from haechi_collector.errors import StoreUnavailable
-from haechi_collector.query import sql_guard, sql_names
+from haechi_collector.gate.gate import Caller
+from haechi_collector.query import confine, sql_guard, sql_names
 from haechi_collector.query.sql import LIMITS, Answer, Query, SqlReader
 from haechi_collector.query.sql_lexer import SqlRefused
 
@@ -36,9 +38,10 @@ _DEADLINE_S: Final = limits.SQL_SECONDS_MAX + limits.SQL_GRACE_S
 _QUERY_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 # Clients send these; whoever they name, the query runs as our own reader, and sessions do not exist.
 _IGNORED: Final = frozenset(
-    {"user", "password", "quota_key", "role", "session_id", "session_timeout", "session_check", "buffer_size"}
+    {"user", "password", "key", "quota_key", "role", "session_id", "session_timeout", "session_check", "buffer_size"}
     | {"client_protocol_version", "readonly", "stacktrace", "http_write_exception_in_output_format", "client_name"}
 )
+_COUNTS: Final = frozenset({"x-clickhouse-summary", "x-clickhouse-progress"})
 _FORWARDED: Final = frozenset({"content-type", "content-encoding", "content-disposition"})
 
 
@@ -77,7 +80,7 @@ async def _answer(request: Request, reader: SqlReader, query: Query, places: asy
             places.release()
     if answer is None:
         return _failure(_LEFT, "the client left")
-    return _Streamed(answer, deadline, places)
+    return _Streamed(answer, deadline, places, _headers(answer, query))
 
 
 async def _unless_left(request: Request, reader: SqlReader, query: Query) -> Answer | None:
@@ -106,8 +109,10 @@ async def _left(request: Request) -> None:
 class _Streamed(StreamingResponse):
     """Passes the body on. Whatever ends it, a client that leaves included, the query ends and its place is free."""
 
-    def __init__(self, answer: Answer, deadline: float, places: asyncio.Semaphore) -> None:
-        super().__init__(answer.chunks(), answer.status, _headers(answer))
+    def __init__(
+        self, answer: Answer, deadline: float, places: asyncio.Semaphore, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(answer.chunks(), answer.status, headers)
         self._answer = answer
         self._deadline = deadline
         self._places = places
@@ -121,12 +126,15 @@ class _Streamed(StreamingResponse):
             await self._answer.close()
 
 
-def _headers(answer: Answer) -> dict[str, str]:
-    return {
+def _headers(answer: Answer, query: Query) -> dict[str, str]:
+    kept = {
         name: value
         for name, value in answer.headers.items()
         if name.lower() in _FORWARDED or name.lower().startswith("x-clickhouse-")
     }
+    if query.project is not None:  # what the engine read is not the project's rows alone
+        kept = {name: value for name, value in kept.items() if name.lower() not in _COUNTS}
+    return kept
 
 
 @dataclass
@@ -141,19 +149,30 @@ class _Options:
 
 
 async def _query(request: Request, database: str) -> Query:
+    caller: Caller = request.state.caller
     options = _options(request, database)
+    if caller.sees is not None:
+        for name in options.settings:
+            confine.check_setting(name)
     body = await _body(request)
     text = f"{options.query}\n{body}" if options.query and body else options.query or body
-    verdict = await asyncio.to_thread(sql_guard.check, text, database)
+    verdict = await asyncio.to_thread(sql_guard.check, text, database, is_confined=caller.sees is not None)
     return Query(
         sql=verdict.sql,
-        query_id=options.query_id or str(uuid.uuid4()),
+        query_id=_query_id(options.query_id, caller),
         default_format=options.default_format or "TabSeparated",
         names_settings=verdict.names_settings,
         parameters=options.parameters,
         settings=options.settings,
         accept_encoding=request.headers.get("accept-encoding", "identity"),
+        project=caller.sees,
     )
+
+
+def _query_id(wanted: str, caller: Caller) -> str:
+    """Return the id that the engine knows a query by. One key can neither block nor stop the queries of another."""
+    chosen = wanted or str(uuid.uuid4())
+    return f"{caller.key_id}-{chosen}" if caller.key_id else chosen
 
 
 def _options(request: Request, database: str) -> _Options:

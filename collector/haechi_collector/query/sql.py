@@ -21,6 +21,7 @@ import httpx2
 
 from haechi_collector import limits
 from haechi_collector.errors import StoreUnavailable
+from haechi_collector.query import confine
 
 logger = logging.getLogger("haechi")
 
@@ -46,6 +47,8 @@ class Query:
     settings: Mapping[str, str] = field(default_factory=dict)
     """Settings from outside the text; a limit of ours can only be lowered."""
     accept_encoding: str = "identity"
+    project: str | None = None
+    """The project that the query is confined to, None for all; a confined one must have passed the guard as such."""
 
 
 class Answer:
@@ -132,6 +135,7 @@ class SqlReader:
             "default_format": query.default_format,
             "query_id": query.query_id,
             "readonly": readonly,
+            **({} if query.project is None else confine.settings(query.project, self.database)),
         }
 
     async def kill(self, query_id: str) -> None:

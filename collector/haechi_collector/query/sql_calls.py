@@ -7,12 +7,14 @@ names a listed format; parameters are values, never identifiers; nothing is writ
 
 from itertools import pairwise
 
-from haechi_collector.query import sql_names
+from haechi_collector.query import confine, sql_names
 from haechi_collector.query.sql_lexer import SqlRefused, Token
 
 
-def check(tokens: list[Token]) -> str | None:
+def check(tokens: list[Token], *, is_confined: bool = False) -> str | None:
     """Judge the tokens of one statement and return the output format that it names, if any.
+
+    ``is_confined``: whether it will run for one project alone, see `confine`.
 
     Raises:
         SqlRefused: a name that is not listed; ``offset`` says where.
@@ -26,7 +28,7 @@ def check(tokens: list[Token]) -> str | None:
         elif token.word == "APPLY":
             _check_apply(tokens, at)
         elif token.word == "SETTINGS" and not (at and (tokens[at - 1].text == "." or tokens[at - 1].word == "AS")):
-            _check_settings(tokens, at)
+            _check_settings(tokens, at, is_confined=is_confined)
         elif token.word == "INTO" and following.word == "OUTFILE":
             raise SqlRefused("INTO OUTFILE writes a file", token.start)
         elif token.word == "FORMAT" and following.name and _ends_clause(tokens, at + 2):
@@ -77,11 +79,13 @@ def _check_apply(tokens: list[Token], at: int) -> None:
         _check_function(after[0])
 
 
-def _check_settings(tokens: list[Token], at: int) -> None:
+def _check_settings(tokens: list[Token], at: int, *, is_confined: bool) -> None:
     """SETTINGS name [= value], ...; a name without a value sets it to 1."""
     while at + 1 < len(tokens) and (name := tokens[at + 1]).name:
         if not sql_names.is_setting(name.name):
             raise SqlRefused(f"the setting {name.name} cannot be chosen here", name.start)
+        if is_confined:
+            confine.check_setting(name.name, name.start)
         at = _skip_value(tokens, at + 2)
         if at >= len(tokens) or tokens[at].text != ",":
             return

@@ -15,12 +15,12 @@ Invariants: no list of forbidden words decides; every list says what is allowed 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlglot import exp
 
-from haechi_collector.query import sql_calls, sql_names, sql_parse
+from haechi_collector.query import confine, sql_calls, sql_names, sql_parse
 from haechi_collector.query.sql_lexer import SqlRefused, Token, lex
 
 _QUERY_STARTS: Final = frozenset({"SELECT", "WITH", "FROM"})
@@ -51,8 +51,23 @@ class Verdict:
     names_settings: bool
 
 
-def check(sql: str, database: str = "haechi") -> Verdict:
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What a statement may read: the tables of a database; when confined, only those that hold a project's rows."""
+
+    database: str
+    is_confined: bool = False
+    named_here: frozenset[str] = frozenset()
+    """Names that the statement itself defines in WITH."""
+
+
+def check(sql: str, database: str = "haechi", *, is_confined: bool = False) -> Verdict:
     """Accept one read-only statement over the tables of ``database``.
+
+    Args:
+        sql: the text.
+        database: whose tables may be read without naming it.
+        is_confined: whether it will run for one project alone, see `confine`.
 
     Raises:
         SqlRefused: anything else; the message says what, ``offset`` where.
@@ -66,13 +81,16 @@ def check(sql: str, database: str = "haechi") -> Verdict:
     for token in tokens:
         if token.text == ";":
             raise SqlRefused("more than one statement", token.start)
-    format_ = sql_calls.check(tokens)
-    _check_system_names(tokens)
+    format_ = sql_calls.check(tokens, is_confined=is_confined)
+    if is_confined:
+        confine.check_words(tokens)
+    reach = _Reach(database, is_confined)
+    _check_system_names(tokens, reach)
     body = tokens[_body_start(tokens) :]
     if body and (body[0].word in _QUERY_STARTS or body[0].text == "("):
-        _check_query(sql, everything, body[0].start, database)
+        _check_query(sql, everything, body[0].start, reach)
     else:
-        _check_shape(tokens, database)
+        _check_shape(tokens, reach)
     return Verdict(sql, format_, any(t.word == "SETTINGS" for t in tokens))
 
 
@@ -91,18 +109,21 @@ def _body_start(tokens: list[Token]) -> int:
     return at
 
 
-def _check_query(sql: str, everything: list[Token], start: int, database: str) -> None:
+def _check_query(sql: str, everything: list[Token], start: int, reach: _Reach) -> None:
     query = sql_parse.parse_query(sql, everything, start)
+    if reach.is_confined:
+        reach = replace(reach, named_here=frozenset(cte.alias for cte in query.find_all(exp.CTE)))
+        confine.check_named(reach.named_here, start)
     if (write := query.find(*_WRITES)) is not None:
         raise SqlRefused(f"{write.key.upper()} is not read-only", start)
     for node in query.walk():
         if isinstance(node, exp.Table):
-            _check_table_node(node, database, start)
+            _check_table_node(node, reach, start)
         elif isinstance(node, exp.In):
-            _check_in(node, database, start)
+            _check_in(node, reach, start)
 
 
-def _check_table_node(node: exp.Table, database: str, start: int) -> None:
+def _check_table_node(node: exp.Table, reach: _Reach, start: int) -> None:
     if isinstance(node.this, exp.Func):
         name = node.this.name if isinstance(node.this, exp.Anonymous) else node.this.sql_name()
         if name.lower() not in sql_names.names().table_functions:
@@ -110,10 +131,10 @@ def _check_table_node(node: exp.Table, database: str, start: int) -> None:
         return
     if not isinstance(node.this, exp.Identifier) or node.args.get("catalog") is not None:
         raise SqlRefused(f"{node.sql('clickhouse')[:80]} is not a table of ours", start)
-    _check_table(node.db, node.name, database, start)
+    _check_table(node.db, node.name, reach, start)
 
 
-def _check_in(node: exp.In, database: str, start: int) -> None:
+def _check_in(node: exp.In, reach: _Reach, start: int) -> None:
     """``x IN table`` and ``x IN (table)`` read the table; ClickHouse allows no column there."""
     right = node.args.get("field")
     parts = list(node.expressions) if right is None else [right]
@@ -121,29 +142,31 @@ def _check_in(node: exp.In, database: str, start: int) -> None:
         parts = list(parts[0].expressions) if isinstance(parts[0], exp.Tuple) else [parts[0].this]
     if len(parts) == 1 and isinstance(parts[0], (exp.Column, exp.Table, exp.Dot)):
         chain = [part.name for part in parts[0].parts]
-        _check_table(".".join(chain[:-1]), chain[-1], database, start)
+        _check_table(".".join(chain[:-1]), chain[-1], reach, start)
 
 
-def _check_table(db: str, name: str, database: str, start: int) -> None:
+def _check_table(db: str, name: str, reach: _Reach, start: int) -> None:
     lists = {"system": sql_names.names().system_tables, "information_schema": sql_names.names().schema_tables}
     allowed = lists.get(db.lower())
     shown = f"{db}.{name}" if db else name
     if allowed is not None:
         if name.lower() not in allowed:
             raise SqlRefused(f"the table {shown} is not readable here", start)
-    elif db not in {"", database} or not _PLAIN_NAME.fullmatch(name):
-        raise SqlRefused(f"the table {shown} is not readable here; the database is {database}", start)
+    elif db not in {"", reach.database} or not _PLAIN_NAME.fullmatch(name):
+        raise SqlRefused(f"the table {shown} is not readable here; the database is {reach.database}", start)
+    if reach.is_confined:
+        confine.check_table(db, name, reach.named_here, start)
 
 
-def _check_system_names(tokens: list[Token]) -> None:
+def _check_system_names(tokens: list[Token], reach: _Reach) -> None:
     """``system.x`` is a listed table wherever it stands, even where sqlglot sees no table."""
     for at, token in enumerate(tokens[:-2]):
         dotted = (at == 0 or tokens[at - 1].text != ".") and tokens[at + 1].text == "."
         if dotted and tokens[at + 2].name and token.name.lower() in {"system", "information_schema"}:
-            _check_table(token.name, tokens[at + 2].name, "", token.start)
+            _check_table(token.name, tokens[at + 2].name, reach, token.start)
 
 
-def _check_shape(tokens: list[Token], database: str) -> None:
+def _check_shape(tokens: list[Token], reach: _Reach) -> None:
     if tokens[-2:-1] and tokens[-2].word == "FORMAT":
         tokens = tokens[:-2]
     shape: list[str] = []
@@ -161,10 +184,10 @@ def _check_shape(tokens: list[Token], database: str) -> None:
             shape.append("N" if token.name else "S" if token.kind == "string" else token.text)
             tables.extend([("", token.name)] if token.name else [])
         at += 1
-    _match_shape(" ".join(shape), tables, database, tokens[0])
+    _match_shape(" ".join(shape), tables, reach, tokens[0])
 
 
-def _match_shape(shape: str, tables: list[tuple[str, str]], database: str, first: Token) -> None:
+def _match_shape(shape: str, tables: list[tuple[str, str]], reach: _Reach, first: Token) -> None:
     plain = _SHAPES.fullmatch(shape)
     named = _SHAPES.fullmatch(re.sub(r"\bN\b", "T", shape))
     if plain is None and named is None:
@@ -173,4 +196,4 @@ def _match_shape(shape: str, tables: list[tuple[str, str]], database: str, first
         )
     if plain is None or "T" in shape.split():
         for db, name in tables:
-            _check_table(db, name, database, first.start)
+            _check_table(db, name, reach, first.start)
