@@ -20,7 +20,7 @@ up: $(STAMP) ## start the collector on the embedded store with live sample traff
 	@$(BIN)/haechi serve --demo
 
 test: $(STAMP) ## run every test
-	@sh deploy/debian.sh curl nodejs npm
+	@sh deploy/debian.sh curl nodejs npm gcc postgresql
 	$(BIN)/python -m pytest
 
 check: $(STAMP) ## lint and type-check

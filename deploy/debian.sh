@@ -5,6 +5,7 @@ missing=""
 for package in "$@"; do
   case "$package" in
     python3-venv) python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing $package" ;;
+    postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing $package" ;;
     nodejs) command -v node >/dev/null || missing="$missing $package" ;;
     *) command -v "$package" >/dev/null || missing="$missing $package" ;;
   esac

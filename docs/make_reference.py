@@ -108,6 +108,8 @@ TABLES = {
     "metric_points": "One row per data point of any kind; columns that a kind does not have are 0 or empty.",
     "scores": "Judgements on spans: evaluations, feedback, checks. Read with `FINAL` to see a re-sent id once.",
     "dead_letters": "Rows that could not be stored, with the reason; `payload` is an Arrow IPC stream of them.",
+    "deletions": "One row per run of `haechi delete`: how many rows of which tables, never what they were.",
+    "ledger": "What each collector accepted and what became of it (docs/delivery.md); the view `ledger_now` sums the latest.",
     "price_audit": "One row per run of `haechi reprice`.",
 }
 
@@ -130,6 +132,8 @@ def _columns(table: str, sql: str) -> str:
     if body is None:
         raise LookupError(table)
     rows = re.findall(r"^    (\w+) ((?:\w+)(?:\([^\n]*?\))?)(?: CODEC.*)?,?$", body[1], re.MULTILINE)
+    added = rf"ALTER TABLE haechi\.{table} ADD COLUMN IF NOT EXISTS (\w+) ([\w()]+)"
+    rows += re.findall(added, sql)
     lines = [f"| `{name}` | {kind} | {MEANING.get(name, '')} |" for name, kind in rows if name != "INDEX"]
     return "\n".join(["| column | type | meaning |", "|---|---|---|", *lines, ""])
 

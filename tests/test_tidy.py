@@ -16,18 +16,40 @@ ROOMS = {
 }
 BUILDING = {"haechi_schemas": 0, "haechi": 1, "haechi_collector": 2}
 FLOORS = [
-    {"__init__", "__main__", "cli", "cli_reprice", "cli_sql"},
-    {"app", "doctor", "demo"},
+    {
+        "__init__",
+        "__main__",
+        "cli",
+        "cli_dead_letters",
+        "cli_journal",
+        "cli_keep",
+        "cli_keys",
+        "cli_reprice",
+        "cli_sql",
+    },
+    {"app", "doctor", "doctor_access", "doctor_check", "doctor_journal", "doctor_keeping", "demo"},
     {"opening"},
     {"web", "api", "receive"},
-    {"query", "alert", "intake", "writer", "reprice", "dialects_check"},
+    {
+        "query",
+        "alert",
+        "intake",
+        "recent_requests",
+        "writer",
+        "ledger",
+        "dead_letters",
+        "keeping",
+        "reprice",
+        "dialects_check",
+    },
+    {"carry"},
     {"pipeline"},
-    {"store", "stages", "detect", "journal", "decode"},
-    {"config", "batch"},
-    {"errors", "limits", "logs", "memory", "sink", "sockets", "telemetry", "times"},
+    {"store", "stages", "detect", "journal", "decode", "gate", "metadata"},
+    {"access", "config", "batch"},
+    {"control", "errors", "limits", "logs", "memory", "memory_use", "sink", "sockets", "telemetry", "times"},
 ]
 READ_SIDE = {"api", "web", "query"}
-WAY_IN = {"receive", "intake", "journal", "writer"}
+WAY_IN = {"receive", "intake", "journal", "writer", "carry", "ledger"}
 
 FUNCTION_LINES_MAX = 50
 MODULE_LINES_MAX = 400

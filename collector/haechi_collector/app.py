@@ -3,8 +3,8 @@
 The doors open first and take requests into the journal while the store is still coming up; blocks move on from the
 moment the tables are there. The line ``ready …`` is printed when every door is open and the store answers.
 
-Stopping: the doors close, what is journalled is stored if that takes no longer than `STOP_S`, the store stops last.
-What could not be stored in that time is still in the journal at the next start.
+Stopping: the doors close, what is journalled is stored if that takes no longer than the setting ``stop_s``, the store
+stops last. What could not be stored in that time is still in the journal at the next start.
 """
 
 import logging
@@ -20,19 +20,30 @@ from haechi_collector import logs
 from haechi_collector.api.app import ApiState, create_api
 from haechi_collector.api.server import WebServer
 from haechi_collector.config import Config
+from haechi_collector.control import Control
+from haechi_collector.dead_letters import DeadLetters
 from haechi_collector.errors import StoreUnavailable
+from haechi_collector.gate.gate import Gate, KeyGate, OpenGate
+from haechi_collector.gate.keys import Scope as KeyScope
+from haechi_collector.gate.opening import auth_of, open_gate, open_keys, open_tls
+from haechi_collector.gate.tls import Tls
 from haechi_collector.intake import Intake
 from haechi_collector.journal import SIGNALS, Journal
-from haechi_collector.limits import BYTES_IN_FLIGHT_MAX
-from haechi_collector.memory import keep_freed_memory
-from haechi_collector.opening import make_data_dir, open_store, price_book
+from haechi_collector.keeping import Keeper
+from haechi_collector.ledger import LedgerTable, tell_ledger
+from haechi_collector.limits import JOURNAL_FULL_SHARE
+from haechi_collector.memory import collect_rarely, keep_freed_memory
+from haechi_collector.opening import make_data_dir, open_store, price_book, retention_of
 from haechi_collector.pipeline import Pipeline
 from haechi_collector.query.sql import SqlReader
 from haechi_collector.receive.admission import Admission
 from haechi_collector.receive.grpc import GrpcReceiver
 from haechi_collector.receive.http import http_app
 from haechi_collector.receive.http_server import serve_http
+from haechi_collector.receive.pressure import Pressure
+from haechi_collector.sockets import raise_file_limit
 from haechi_collector.store.client import Dsn, StoreClient
+from haechi_collector.store.embedded_limits import STORE_PATIENCE_S
 from haechi_collector.store.migrate import migrate
 from haechi_collector.store.supervisor import EmbeddedStore
 from haechi_collector.store.tables import Tables
@@ -41,33 +52,40 @@ from haechi_collector.writer import Writer
 
 logger = logging.getLogger(__name__)
 
-STOP_S: Final = 20.0
 _DOOR_GRACE_S: Final = 5.0
 _STORE_RETRY_S: Final = 1.0
 _GAUGES_EVERY_S: Final = 1.0
+_SIGNAL_NOTICED_S: Final = 1.0
 _DOORS: Final = ("grpc", "http", "web", "store")
 _WHERE_TO_LOOK: Final = """
 Sample traffic is running. Look at it:
 
-  page   http://{web}
-  SQL    curl 'http://{web}/sql?query=SELECT+request_model,count(),quantile(0.95)(duration_ns)/1e6,sum(cost_usd)\
+  page   {scheme}://{web}
+  SQL    curl '{scheme}://{web}/sql?query=SELECT+request_model,count(),quantile(0.95)(duration_ns)/1e6,sum(cost_usd)\
 +FROM+spans+GROUP+BY+1'
-  send   OTLP/gRPC to {grpc}, OTLP/HTTP to http://{http}
+  send   OTLP/gRPC to {grpc}, OTLP/HTTP to {scheme}://{http}
 
 Ctrl-C stops everything; what was stored stays.
 """
 
 
 class Collector:
-    """Every part of `haechi serve`. Call `start`, then `stop`; both once."""
+    """Every part of `haechi serve`. Call `start`, then `stop`; both once.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        config: the settings.
+        stopping: set by whoever wants it to stop; `start` then waits for the store no longer.
+    """
+
+    def __init__(self, config: Config, stopping: threading.Event) -> None:
         self._config = config
         self._metrics = Metrics()
         self._waiting_for = "starting"  # why the way on does not run yet; '' when it does
+        self._gate: Gate = OpenGate()
+        self._tls: Tls | None = None
         self._store: EmbeddedStore | None = None
         self._writer: Writer | None = None
-        self._stopping = threading.Event()
+        self._stopping = stopping
         self._undo = ExitStack()
         self._doors = ExitStack()
         self.addresses: dict[str, str] = {}
@@ -77,6 +95,7 @@ class Collector:
 
         Raises:
             SettingError: a setting does not work here.
+            StoreUnavailable: it is to stop, and the store never answered.
         """
         try:
             self._start()
@@ -88,18 +107,24 @@ class Collector:
         c = self._config
         book = price_book(c)
         make_data_dir(c)
-        writer_dsn, reader_dsn = self._start_store()
+        self._open_gate()
+        # The journal first: it tells a second collector on this directory at once that there is one.
         journal = Journal(c.data_dir / "journal", c.journal_bytes_max)
         self._undo.callback(journal.close)
-        pipeline = Pipeline(book, self._metrics, token_counting=c.token_counting)
+        writer_dsn, reader_dsn = self._start_store()
+        tell_ledger(journal, self._metrics)
+        pipeline = Pipeline(book, self._metrics, token_counting=c.token_counting, retention_days=c.retention_days)
         self._open_web(reader_dsn)
-        self._open_doors(Intake(journal, self._metrics))
+        self._open_doors(Intake(journal, self._metrics), journal)
         client = self._wait_for_tables(writer_dsn)
         self._undo.callback(client.close)
-        self._writer = Writer(journal, pipeline, Tables(client, c.cluster), c, self._metrics)
-        self._undo.callback(self._writer.stop, STOP_S)
+        tables = Tables(client, c.cluster)
+        self._open_ledger(journal, tables)
+        self._writer = Writer(journal, pipeline, tables, c, self._metrics)
+        self._undo.callback(self._writer.stop, c.stop_s)
         self._undo.callback(journal.stop_accepting)
         self._writer.start()
+        self._open_keeping(client, journal, pipeline, self._writer)
         threading.Thread(target=self._watch, args=(journal,), name="gauges", daemon=True).start()
 
     def stop(self) -> None:
@@ -121,6 +146,21 @@ class Collector:
 
     # --- opening, in order -----------------------------------------------------------------------------
 
+    def _open_gate(self) -> None:
+        """Read certificates and keys, before anything that takes time is started."""
+        c = self._config
+        self._tls = open_tls(c)
+        if auth_of(c) == "keys":
+            keys = open_keys(c)
+            self._undo.callback(keys.close)
+            gate = open_gate(keys, self._metrics)
+            self._undo.callback(gate.stop)
+            self._gate = gate
+
+    def own_key(self, scope: KeyScope) -> str | None:
+        """Return a key for a part of this process tree, such as the sample traffic; None when nobody is asked."""
+        return self._gate.issue("default", frozenset({scope})) if isinstance(self._gate, KeyGate) else None
+
     def _start_store(self) -> tuple[Dsn, Dsn]:
         """Start the embedded store, or take the server that was named; return the writer's and a reader's way."""
         c = self._config
@@ -128,7 +168,9 @@ class Collector:
             dsn = Dsn.parse(c.clickhouse)
             self.addresses["store"] = dsn.address
             return dsn, dsn
-        self._store = EmbeddedStore(c.data_dir / "store", c.store_port)
+        self._store = EmbeddedStore(
+            c.data_dir / "store", c.store_port, is_open=not self._gate.asks, patience_s=STORE_PATIENCE_S
+        )
         self._undo.callback(self._store.stop)
         self._store.start()
         self.addresses["store"] = self._store.dsn.address
@@ -137,17 +179,65 @@ class Collector:
     def _open_web(self, dsn: Dsn) -> None:
         c = self._config
         reader = SqlReader(dsn.url, dsn.user, dsn.password, dsn.database)
-        web = WebServer(create_api(ApiState(self, self._metrics.registry, reader)), c.host, c.web_port)
+        # Where nobody has said that everyone may come in, only those of this machine may.
+        any_host = self._gate.asks or c.auth == "none"
+        state = ApiState(self, self._metrics.registry, reader, self._gate, any_host=any_host)
+        web = WebServer(create_api(state), c.host, c.web_port, self._tls)
         self.addresses["web"] = f"{c.host}:{web.start()}"
         self._undo.callback(web.stop, _DOOR_GRACE_S)
 
-    def _open_doors(self, intake: Intake) -> None:
+    def _open_keeping(self, client: StoreClient, journal: Journal, pipeline: Pipeline, writer: Writer) -> None:
+        """Start retention, and the socket for the commands that a running collector carries out."""
         c = self._config
-        admission = Admission(BYTES_IN_FLIGHT_MAX)
-        grpc = GrpcReceiver(intake, c.host, c.grpc_port, admission, c.request_bytes_max, observer=self._metrics)
+        retention = retention_of(c, client, self._metrics)
+        retention.start()
+        self._undo.callback(retention.stop)
+        keeper = Keeper(c, client, retention, journal, pipeline)
+        letters = DeadLetters(journal, Tables(client, c.cluster))
+        control = Control(c.data_dir, {**keeper.commands, **letters.commands, **writer.commands})
+        control.start()
+        self._undo.callback(control.stop)
+
+    def _open_ledger(self, journal: Journal, tables: Tables) -> None:
+        table = LedgerTable(journal, tables)
+        table.start()
+        self._undo.callback(table.stop)
+
+    def _open_admission(self, journal: Journal) -> tuple[Admission, Pressure]:
+        """Return what both doors ask whether there is room, and the watch that may shed requests."""
+        c = self._config
+        pressure = Pressure(c.memory_bytes_max)
+        full = int(c.journal_bytes_max * JOURNAL_FULL_SHARE)
+
+        def shortage() -> str:
+            return "the journal is full: the store does not keep up" if journal.size > full else pressure.shortage()
+
+        admission = Admission(c.bytes_in_flight_max, shortage)
+        pressure.start()
+        self._undo.callback(pressure.stop)
+        self._metrics.gauge("haechi_memory_bytes").set_function(lambda: pressure.bytes_used)
+        self._metrics.gauge("haechi_bytes_in_flight").set_function(lambda: admission.bytes_in_flight)
+        return admission, pressure
+
+    def _open_doors(self, intake: Intake, journal: Journal) -> None:
+        c = self._config
+        self._doors.callback(intake.close)
+        admission, pressure = self._open_admission(journal)
+        grpc = GrpcReceiver(
+            intake,
+            c.host,
+            c.grpc_port,
+            admission,
+            c.request_bytes_max,
+            gate=self._gate,
+            tls=self._tls,
+            observer=self._metrics,
+        )
         self.addresses["grpc"] = f"{c.host}:{grpc.start()}"
         self._doors.callback(grpc.stop, _DOOR_GRACE_S)
-        http = serve_http(http_app(intake, admission, c.request_bytes_max, self._metrics), c.host, c.http_port)
+        pressure.on_excess(grpc.shed)
+        app = http_app(intake, admission, c.request_bytes_max, self._metrics, self._gate)
+        http = serve_http(app, c.host, c.http_port, self._tls)
         self.addresses["http"] = f"{c.host}:{http.start()}"
         self._doors.callback(http.stop, _DOOR_GRACE_S)
 
@@ -155,7 +245,7 @@ class Collector:
         """Connect and migrate; an address that does not answer yet is tried until it does."""
         while True:
             try:
-                client = StoreClient.connect(dsn)
+                client = StoreClient.connect(dsn, self._config.store_answer_s)
                 migrate(client, self._config.cluster)
             except StoreUnavailable as error:
                 self._waiting_for = str(error)
@@ -178,26 +268,41 @@ def serve(config: Config, *, demo: bool = False) -> int:
     """Run a collector until SIGTERM or SIGINT; print ``ready …`` when every door is open."""
     logs.configure(config.log_level)
     keep_freed_memory()
+    raise_file_limit()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    collector = Collector(config)
-    collector.start()
+    collector = Collector(config, stop)
+    try:
+        collector.start()
+    except StoreUnavailable:
+        if not stop.is_set():
+            raise
+        return 0  # asked to end before the store ever answered: what was accepted is in the journal
+    collect_rarely()
     try:
         print("ready", *(f"{door}={collector.addresses[door]}" for door in _DOORS), flush=True)  # noqa: T201
-        with _demo(collector.addresses) if demo else nullcontext():
-            stop.wait()
+        with _demo(collector, config) if demo else nullcontext():
+            # Waits with an end: a signal that comes as an endless wait begins would be noticed with the next one only.
+            while not stop.wait(_SIGNAL_NOTICED_S):
+                pass
     finally:
         collector.stop()
     return 0
 
 
 @contextmanager
-def _demo(addresses: dict[str, str]) -> Iterator[None]:
+def _demo(collector: Collector, config: Config) -> Iterator[None]:
     """Run sample traffic beside the collector, in a process of its own, and say where to look."""
-    command = [sys.executable, "-m", "haechi_collector", "demo", "--endpoint", f"http://{addresses['http']}"]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    print(_WHERE_TO_LOOK.format(**addresses), flush=True)  # noqa: T201  what the command is for
+    addresses, scheme = collector.addresses, "https" if config.tls_cert else "http"
+    command = [sys.executable, "-m", "haechi_collector", "demo", "--endpoint", f"{scheme}://{addresses['http']}"]
+    command += ["--key", "-", *(["--ca", str(config.tls_cert)] if config.tls_cert else [])]
+    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    if child.stdin is not None:
+        # Not on the command line, where others would read it.
+        child.stdin.write(f"{collector.own_key(KeyScope.INGEST) or ''}\n")
+        child.stdin.close()
+    print(_WHERE_TO_LOOK.format(**addresses, scheme=scheme), flush=True)  # noqa: T201  what the command is for
     try:
         yield
     finally:

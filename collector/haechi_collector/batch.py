@@ -250,14 +250,27 @@ SCORES: Final = pa.schema(
 
 DEAD_LETTERS: Final = pa.schema(
     _columns(
+        id=pa.string(),  # names the rows, for ever
         project=pa.string(),
         signal=pa.string(),
         reason=pa.string(),
-        code=pa.string(),  # ClickHouse's error number, or 'stage'
+        code=pa.string(),  # ClickHouse's error number, 'stage' or 'journal'
         rows=pa.uint64(),
         payload=pa.binary(),  # the rows as an Arrow IPC stream
         received_at=TIME,
         ingested_at=TIME,
+    )
+)
+
+LEDGER: Final = pa.schema(
+    _columns(
+        collector=pa.string(),  # the journal's name
+        signal=pa.string(),
+        at=pa.timestamp("ms", tz="UTC"),
+        accepted=pa.uint64(),
+        stored=pa.uint64(),
+        queued=pa.uint64(),
+        dead=pa.int64(),
     )
 )
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TypeAlias
 
-from haechi_collector.config import SETTINGS, Config, load
+from haechi_collector.config import SETTINGS, ClientAccess, Config, load, load_access
 from haechi_collector.errors import HaechiError
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  argparse names no public type
@@ -47,6 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_reprice(commands)
     _add_demo(commands)
     _add_dialects(commands)
+    _add_keys(commands)
+    _add_journal(commands)
+    _add_dead_letters(commands)
+    _add_retention(commands)
+    _add_delete(commands)
+    _add_backup(commands)
+    _add_restore(commands)
     return parser
 
 
@@ -64,6 +71,22 @@ def _add_settings(command: argparse.ArgumentParser, *names: str) -> None:
 def _config(options: argparse.Namespace) -> Config:
     given = {name: value for name, value in vars(options).items() if name in SETTINGS}
     return load(given, options.config)
+
+
+def _add_access(command: argparse.ArgumentParser) -> None:
+    """Give a command that asks a running collector what it may need to be let in."""
+    command.add_argument("--key", help="API key; '-' reads it from standard input (default HAECHI_KEY)")
+    command.add_argument("--ca", metavar="FILE", help="PEM file to trust a TLS certificate by (default HAECHI_CA)")
+    command.add_argument(
+        "--client-cert",
+        metavar="FILE",
+        help="PEM file of a certificate and its key, for mTLS (default HAECHI_CLIENT_CERT)",
+    )
+
+
+def _access(options: argparse.Namespace) -> ClientAccess:
+    key = sys.stdin.readline().strip() if options.key == "-" else options.key
+    return load_access({"key": key, "ca": options.ca, "client_cert": options.client_cert})
 
 
 def _add_serve(commands: Commands) -> None:
@@ -98,11 +121,13 @@ def _add_sql(commands: Commands) -> None:
     command.add_argument("query", help="the SQL text; '-' reads it from standard input")
     command.add_argument("--url", default="http://127.0.0.1:8318", help="web address of the collector")
     command.add_argument("--format", dest="format_", default="pretty", help="pretty or any ClickHouse output format")
+    _add_access(command)
 
     def run(options: argparse.Namespace) -> int:
         from haechi_collector.cli_sql import run_sql
 
-        return run_sql(options.url, sys.stdin.read() if options.query == "-" else options.query, options.format_)
+        query = sys.stdin.read() if options.query == "-" else options.query
+        return run_sql(options.url, query, options.format_, access=_access(options))
 
     command.set_defaults(run=run)
 
@@ -110,11 +135,12 @@ def _add_sql(commands: Commands) -> None:
 def _add_doctor(commands: Commands) -> None:
     command = commands.add_parser("doctor", help="what is configured, reachable and wrong, and how to mend it")
     _add_settings(command)
+    _add_access(command)
 
     def run(options: argparse.Namespace) -> int:
         from haechi_collector.doctor import run_doctor
 
-        return run_doctor(_config(options))
+        return run_doctor(_config(options), _access(options))
 
     command.set_defaults(run=run)
 
@@ -153,11 +179,13 @@ def _add_demo(commands: Commands) -> None:
     command.add_argument("--seed", type=int, default=1, help="the same seed gives the same traffic")
     command.add_argument("--backfill", default="1h", help="history to send first, such as 1h; 0 for none")
     command.add_argument("--duration", type=float, default=None, metavar="SECONDS", help="stop after so long")
+    _add_access(command)
 
     def run(options: argparse.Namespace) -> int:
         from haechi_collector.demo import run_demo
 
-        return run_demo(options.endpoint, options.rate, options.seed, options.backfill, options.duration)
+        access = _access(options)
+        return run_demo(options.endpoint, options.rate, options.seed, options.backfill, options.duration, access=access)
 
     command.set_defaults(run=run)
 
@@ -174,3 +202,126 @@ def _add_dialects(commands: Commands) -> None:
         return run_check(options.directory)
 
     check.set_defaults(run=run)
+
+
+def _add_keys(commands: Commands) -> None:
+    command = commands.add_parser("keys", help="the API keys: who may send, read, administer")
+    actions = command.add_subparsers(metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="make a key and print it, once")
+    create.add_argument("--project", default="default", help="project whose rows it sends and reads (default default)")
+    create.add_argument("--scope", default="ingest,read", help="of ingest, read, metrics, admin (default ingest,read)")
+    create.add_argument("--name", default="", help="what it is for")
+    create.add_argument("--requests-per-second", type=float, metavar="R", help="of each collector (default no limit)")
+    create.add_argument(
+        "--bytes-per-day", metavar="B", help="of bodies, decompressed, such as 500MB (default no limit)"
+    )
+    create.add_argument("--expires", metavar="TIME", help="such as 90d, 12h (default never)")
+    listed = actions.add_parser("list", help="show the keys, never their secrets")
+    listed.add_argument("--revoked", action="store_true", help="the revoked ones as well")
+    listed.add_argument("--format", choices=["table", "json"], default="table")
+    revoke = actions.add_parser("revoke", help="make a key useless for ever")
+    revoke.add_argument("id", help="the key's id, or the key itself")
+    for action in (create, listed, revoke):
+        _add_settings(action, "data_dir", "metadata")
+        action.set_defaults(run=_run_keys, action=action.prog.split()[-1])
+
+
+def _run_keys(options: argparse.Namespace) -> int:
+    from haechi_collector.cli_keys import run_keys
+
+    return run_keys(_config(options), options)
+
+
+def _add_journal(commands: Commands) -> None:
+    command = commands.add_parser("journal", help="what is in the journal, and what is stuck; also while one runs")
+    command.add_argument("--format", choices=["table", "json"], default="table")
+    _add_settings(command, "data_dir")
+
+    def run(options: argparse.Namespace) -> int:
+        from haechi_collector.cli_journal import run_journal
+
+        return run_journal(_config(options), as_json=options.format == "json")
+
+    command.set_defaults(run=run)
+
+
+def _add_dead_letters(commands: Commands) -> None:
+    text = "rows that were set aside. A collector that runs on the data directory carries this out itself."
+    command = commands.add_parser("dead-letters", help="rows that were set aside: look, replay, drop", description=text)
+    actions = command.add_subparsers(metavar="ACTION", required=True)
+    actions.add_parser("list", help="by signal and reason", description=text)
+    actions.add_parser("replay", help="after a fix: through the stages and into the tables again", description=text)
+    drop = actions.add_parser("drop", help="delete them for ever", description=text)
+    drop.add_argument("--dry-run", action="store_true", help="only count them")
+    drop.add_argument("--yes", action="store_true", help="do not ask")
+    for action in actions.choices.values():
+        action.add_argument("--signal", help="only of traces, logs, metrics or scores")
+        action.add_argument("--reason", metavar="TEXT", help="only where the reason holds this text")
+        action.add_argument("--since", metavar="TIME", help="only those set aside since, such as -1h")
+        _add_settings(action)
+        action.set_defaults(run=_run_dead_letters, action=action.prog.split()[-1])
+
+
+def _run_dead_letters(options: argparse.Namespace) -> int:
+    from haechi_collector.cli_dead_letters import run_dead_letters
+
+    return run_dead_letters(_config(options), options)
+
+
+def _add_retention(commands: Commands) -> None:
+    command = commands.add_parser("retention", help="what is kept, how large it is, and how long the disk lasts")
+    command.add_argument("--apply", action="store_true", help="drop now what is over the bounds")
+    command.add_argument("--format", choices=["table", "json"], default="table")
+    _add_settings(command)
+
+    def run(options: argparse.Namespace) -> int:
+        from haechi_collector.cli_keep import run_retention
+
+        return run_retention(_config(options), apply=options.apply, as_json=options.format == "json")
+
+    command.set_defaults(run=run)
+
+
+def _add_delete(commands: Commands) -> None:
+    command = commands.add_parser("delete", help="delete a trace, a user or a session from every table and file")
+    which = command.add_mutually_exclusive_group(required=True)
+    for kind in ("trace", "user", "session"):
+        which.add_argument(f"--{kind}", metavar="ID", help=f"everything of this {kind}")
+    command.add_argument("--project", help="only rows of this project (default all)")
+    command.add_argument("--dry-run", action="store_true", help="say what would be deleted and delete nothing")
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    _add_settings(command)
+
+    def run(options: argparse.Namespace) -> int:
+        from haechi_collector.cli_keep import run_delete
+
+        return run_delete(_config(options), options)
+
+    command.set_defaults(run=run)
+
+
+def _add_backup(commands: Commands) -> None:
+    command = commands.add_parser("backup", help="copy the embedded store and the metadata into a new directory")
+    command.add_argument("directory", type=Path, metavar="DIR", help="where to; made, or empty")
+    command.add_argument("--base", type=Path, metavar="DIR", help="an earlier backup: copy only what it lacks")
+    _add_settings(command)
+
+    def run(options: argparse.Namespace) -> int:
+        from haechi_collector.cli_keep import run_backup
+
+        return run_backup(_config(options), options.directory, options.base)
+
+    command.set_defaults(run=run)
+
+
+def _add_restore(commands: Commands) -> None:
+    command = commands.add_parser("restore", help="fill an empty data directory from a backup")
+    command.add_argument("directory", type=Path, metavar="DIR", help="the backup")
+    _add_settings(command, "data_dir")
+
+    def run(options: argparse.Namespace) -> int:
+        from haechi_collector.cli_keep import run_restore
+
+        return run_restore(_config(options), options.directory)
+
+    command.set_defaults(run=run)

@@ -16,6 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from haechi_collector import limits
+from haechi_collector.access import client_for, tls_reason
+from haechi_collector.config import ClientAccess
 
 TABLE_ROWS_MAX: Final = 200
 """Rows drawn on a terminal; nobody reads more."""
@@ -34,13 +36,14 @@ class _Failed(Exception):
     """The query was not answered; the message is for people."""
 
 
-def run_sql(base_url: str, query: str, format_: str = "pretty") -> int:
+def run_sql(base_url: str, query: str, format_: str = "pretty", access: ClientAccess | None = None) -> int:
     """Run a query against ``base_url`` and print the answer.
 
     Args:
         base_url: the web port of a collector, ``http://127.0.0.1:8318``.
         query: read-only SQL.
         format_: ``pretty`` for a table, else the name of one of ClickHouse's output formats.
+        access: the key and the certificates to show.
 
     Returns:
         The exit status: 0, or 1 after one line on stderr.
@@ -49,14 +52,15 @@ def run_sql(base_url: str, query: str, format_: str = "pretty") -> int:
     timeout = httpx2.Timeout(limits.SQL_SECONDS_MAX + 2 * limits.SQL_GRACE_S, connect=5.0)
     try:
         with (
-            httpx2.Client(timeout=timeout, trust_env=False) as client,
+            client_for(access or ClientAccess(), timeout) as client,
             client.stream("POST", f"{base_url}/sql", params={"default_format": wanted}, content=query) as response,
         ):
             _print(response, drawn=format_ == "pretty")
-    except httpx2.ConnectError:
-        return _fail(f"no collector answers at {base_url}; start one with: haechi serve")
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        return _fail(f"{base_url}: {error or type(error).__name__}")
+        reason = tls_reason(error)
+        if isinstance(error, httpx2.ConnectError) and not reason:
+            return _fail(f"no collector answers at {base_url}; start one with: haechi serve")
+        return _fail(f"{base_url}: {reason or error or type(error).__name__}")
     except _Failed as error:
         return _fail(str(error))
     return 0
@@ -68,6 +72,8 @@ def _fail(message: str) -> int:
 
 
 def _print(response: httpx2.Response, *, drawn: bool) -> None:
+    if response.status_code == 401:
+        raise _Failed("the collector asks for an API key with the scope read: --key hk_..., or HAECHI_KEY")
     if response.status_code != 200:
         raise _Failed(response.read()[:4000].decode(errors="replace"))
     if not drawn or response.headers.get("x-clickhouse-format", "JSONCompact") != "JSONCompact":

@@ -11,9 +11,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import httpx2
@@ -21,7 +20,12 @@ import httpx2
 from haechi import tokens
 from haechi.pricing import PriceBook, PriceFileError
 from haechi_collector import limits
-from haechi_collector.config import SETTINGS, Config
+from haechi_collector.access import tls_context, tls_reason
+from haechi_collector.config import SETTINGS, ClientAccess, Config
+from haechi_collector.doctor_access import access_checks
+from haechi_collector.doctor_check import Check
+from haechi_collector.doctor_journal import journal_checks
+from haechi_collector.doctor_keeping import keeping_checks
 
 _PACKAGES: Final = ("haechi", "chdb", "clickhouse-connect", "fastapi", "grpcio", "lmdb", "ptars", "pyarrow", "sqlglot")
 _TABLES: Final = frozenset({"spans", "logs", "metric_points", "scores", "otel_traces"})
@@ -35,35 +39,25 @@ WHERE start_time > now() - INTERVAL 1 DAY AND cost_source = 'unpriced'
 GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 5 FORMAT TabSeparated"""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What one check found. ``remedy`` is '' where nothing is to be done."""
-
-    state: Literal["ok", "warn", "fail"]
-    subject: str
-    finding: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        """One line, a secret never in it."""
-        return f"{self.state:4}  {self.subject}: {self.finding}{f'  -> {self.remedy}' if self.remedy else ''}"
-
-
-def run_doctor(config: Config) -> int:
-    """Print every check; 1 when one fails, else 0."""
+def run_doctor(config: Config, access: ClientAccess | None = None) -> int:
+    """Print every check; 1 when one fails, else 0. ``access`` is what is shown to a running collector."""
     worst = 0
-    for check in checks(config):
+    for check in checks(config, access):
         sys.stdout.write(f"{check}\n")
         worst |= check.state == "fail"
     return int(worst)
 
 
-def checks(config: Config) -> Iterator[Check]:
+def checks(config: Config, access: ClientAccess | None = None) -> Iterator[Check]:
     """Run the checks one after the other."""
+    show = access or ClientAccess()
     yield from _settings(config)
     yield _packages()
     yield _data_dir(config)
-    with httpx2.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
+    yield from access_checks(config)
+    yield from journal_checks(config)
+    yield from keeping_checks(config)
+    with _client(config, show) as client:
         running, check = _readiness(client, config)
         yield check
         yield from _ports(config, running=running)
@@ -74,7 +68,7 @@ def checks(config: Config) -> Iterator[Check]:
 
 def _settings(config: Config) -> Iterator[Check]:
     changed = [
-        f"{name}={'***' if name == 'clickhouse' else getattr(config, name)}"
+        f"{name}={'***' if name in {'clickhouse', 'metadata'} else getattr(config, name)}"
         for name, declared in SETTINGS.items()
         if getattr(config, name) != declared.default
     ]
@@ -116,15 +110,31 @@ def _address(config: Config) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
+def _web(config: Config) -> str:
+    return f"{'https' if config.tls_cert else 'http'}://{_address(config)}:{config.web_port}"
+
+
+def _client(config: Config, access: ClientAccess) -> httpx2.Client:
+    """Return a client of this machine's collector. It trusts exactly the certificate that the settings name."""
+    headers = {"Authorization": f"Bearer {access.key}"} if access.key else {}
+    pinned = config.tls_cert if config.tls_cert and config.tls_cert.is_file() else None
+    context = tls_context(access, None if access.ca else pinned)
+    return httpx2.Client(timeout=_TIMEOUT_S, trust_env=False, headers=headers, verify=context)
+
+
 def _readiness(client: httpx2.Client, config: Config) -> tuple[bool, Check]:
     """Whether a collector of ours answers, and how it is."""
-    url = f"http://{_address(config)}:{config.web_port}"
+    url = _web(config)
     try:
         answer = client.get(f"{url}/readyz")
-        parts = answer.json()["parts"]
-    except httpx2.HTTPError:
+        body = answer.json()
+        bare = {} if answer.status_code == 200 else {"state": body["status"]}  # what is told without a key
+        parts = body.get("parts", bare) if "status" in body else body["parts"]
+    except httpx2.HTTPError as error:
+        if reason := tls_reason(error):
+            return True, Check("fail", "collector", f"{url}: {reason}", "see docs/access.md")
         return False, Check("warn", "collector", f"none runs at {url}", "start it: haechi serve")
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return False, Check("fail", "collector", f"{url} is another program", "choose another --web-port")
     down = [f"{part}: {state}" for part, state in parts.items() if state != "ok"]
     if down:
@@ -191,7 +201,9 @@ def _ask(client: httpx2.Client, config: Config, sql: str) -> str:
         ValueError: the store refused; the message is its own.
     """
     if config.clickhouse is None:
-        answer = client.post(f"http://{_address(config)}:{config.web_port}/sql", content=sql)
+        answer = client.post(f"{_web(config)}/sql", content=sql)
+        if answer.status_code == 401:
+            raise ValueError("the collector asks for an API key with the scope read: --key hk_..., or HAECHI_KEY")
     else:
         dsn = urlsplit(config.clickhouse)
         host = f"[{dsn.hostname}]" if dsn.hostname and ":" in dsn.hostname else dsn.hostname
@@ -200,7 +212,10 @@ def _ask(client: httpx2.Client, config: Config, sql: str) -> str:
         if dsn.password:
             headers["X-ClickHouse-Key"] = unquote(dsn.password)
         database = dsn.path.strip("/") or "haechi"
-        answer = client.post(url, params={"database": database}, headers=headers, content=sql)
+        # Not the client of the collector: that one shows an API key and trusts the collector's certificate.
+        answer = httpx2.post(
+            url, params={"database": database}, headers=headers, content=sql, timeout=_TIMEOUT_S, trust_env=False
+        )
     if answer.status_code != 200:
         raise ValueError(answer.text)
     return answer.text

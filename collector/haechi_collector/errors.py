@@ -5,10 +5,15 @@
     HaechiError                   code, and one line for people
     ├── SettingError              a wrong setting; the program does not start
     ├── Rejected                  not now: the sender tries again later
+    │   └── OverQuota             the key's quota is used up for now
+    ├── Denied                    not with this key
+    │   ├── Unauthenticated       no API key, or one that is not valid (any more)
+    │   └── Forbidden             the key is valid and may not do this
     ├── Invalid                   never: this input is wrong and is set aside, the rest goes on
     │   ├── Undecodable           the body is not what its type says
     │   ├── TooLarge              over a declared limit, before or after decompression
     │   └── UnsupportedEncoding   a content encoding or type that we do not read
+    ├── MetadataUnavailable       the metadata database does not answer, or refused
     └── StoreError                ClickHouse refused, with its own code
         └── StoreUnavailable      ClickHouse did not answer, or asked for a pause
 """
@@ -38,6 +43,30 @@ class Rejected(HaechiError):
         self.retry_after_s = retry_after_s
 
 
+class OverQuota(Rejected):
+    """A key's requests per second or bytes per day are used up; the same request may pass after ``retry_after_s``."""
+
+    code = "over_quota"
+
+
+class Denied(HaechiError):
+    """The gate does not let this request through; the same key will not do either."""
+
+    code = "denied"
+
+
+class Unauthenticated(Denied):
+    """There is no API key, or it is unknown, revoked or expired. No message holds any part of a key."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(Denied):
+    """The key is valid and lacks the scope."""
+
+    code = "forbidden"
+
+
 class Invalid(HaechiError):
     """The input can never be accepted."""
 
@@ -60,6 +89,12 @@ class UnsupportedEncoding(Invalid):
     """A content encoding or a content type that is not read here."""
 
     code = "unsupported_encoding"
+
+
+class MetadataUnavailable(HaechiError):
+    """The metadata database does not answer or refused a statement; it may pass."""
+
+    code = "metadata_unavailable"
 
 
 class StoreError(HaechiError):

@@ -25,11 +25,20 @@ trailers above 8 KiB: longer texts would turn a refusal into a broken answer."""
 
 GRPC_WORKERS: Final = 64
 """Threads of the gRPC server. A body that is still arriving and an acknowledgement that is awaited hold one
-each, so fewer let slow senders block the others. More: gRPC does not show a message before it is whole, so that
-this many of REQUEST_BYTES_MAX may be arriving that BYTES_IN_FLIGHT_MAX does not count yet."""
+each, so fewer let slow senders block the others. One client has half of them at most. More: gRPC does not show a
+message before it is whole, so that this many of REQUEST_BYTES_MAX may be arriving that BYTES_IN_FLIGHT_MAX does not
+count yet; memory_bytes_max is what bounds them."""
 
-HTTP_WORKERS: Final = 4
-"""Threads that decompress and decode HTTP bodies. More do not help: decoding holds the interpreter's lock."""
+HTTP_WORKERS: Final = 8
+"""Threads that decompress and decode HTTP bodies; one client has half of them at most. More do not help: decoding
+holds the interpreter's lock."""
+
+WORK_LINE_MAX: Final = 1_000
+"""Requests of one client that wait for a thread of one door. More: a flood of calls piles up, some 15 KB each. Fewer:
+a collector in front that sends many small requests at once is refused although it would soon have its turn."""
+
+PEERS_REMEMBERED: Final = 4_096
+"""Addresses whose client's name is kept. Fewer: some 5 microseconds for each request of the others."""
 
 HEADER_READ_S: Final = 10.0
 """From a connection's first byte to the end of the request's head. Longer lets idle sockets pile up."""
@@ -45,11 +54,31 @@ ACK_WAIT_S: Final = 30.0
 """For the journal to acknowledge. Then the sender is asked to come back; what was stored meanwhile is
 recognised when it is sent again."""
 
-CONNECTIONS_MAX: Final = 1024
-"""Open connections of one door. Above it new ones are closed at once. Higher: raise the file limit too."""
+ANSWER_READ_S: Final = 10.0
+"""For a client to read the answers that have piled up on its HTTP connection. Longer lets it hold them, and us."""
 
-GRPC_STREAMS_MAX: Final = 256
-"""Requests under way on one gRPC connection; more wait in the client."""
+PIPELINED_MAX: Final = 100
+"""Requests that are sent ahead of their answers on one HTTP connection. OTLP clients send none; each costs 5 KB."""
+
+HTTP_CONNECTIONS_MAX: Final = 4_096
+"""Open connections of the OTLP/HTTP door, fewer where the limit on open files is low; above it idle ones make room.
+Higher: some 20 KB each. Lower: applications beyond that number reconnect for each export."""
+
+GRPC_CONNECTIONS_MAX: Final = 16_384
+"""Open connections of the gRPC door, fewer where the limit on open files is low; above it new ones are closed, because
+gRPC can close no idle one to make room. Higher: some 25 KB each. Lower: fewer machines that open connections and stay
+silent suffice to keep the others out."""
+
+FILES_KEPT: Final = 1_024
+"""Open files that are not for the doors' connections: the journal, the store's connections, the page."""
+
+GRPC_STREAMS_MAX: Final = 64
+"""Requests under way on one gRPC connection; more wait in the client. More: a client that opens many and cancels them
+at once (rapid reset) makes us do that much work for each connection."""
+
+GRPC_PENDING_MAX: Final = 8_192
+"""Calls that gRPC's core keeps until our thread takes them. Fewer: in a flood it refuses some of every client by
+itself, with a code after which clients drop their data. More: some 10 KB each."""
 
 HTTP_HEADER_BYTES_MAX: Final = 65_536
 """Head, trailers and chunk framing beyond need of one HTTP request; the parser itself has no bound."""
@@ -62,6 +91,53 @@ BYTES_IN_FLIGHT_MAX: Final = 256 * MIB
 
 RETRY_AFTER_S: Final = 1.0
 """The hint that goes with a refusal. The Python SDK gives an export 10 s in all, so longer means lost."""
+
+RETRY_SPREAD_S: Final = 1.0
+"""How much later than the hint a client may be asked to come back, by chance. Without it all come back at once."""
+
+JOURNAL_FULL_SHARE: Final = 0.98
+"""Share of journal_bytes_max above which a request is refused before its body is read and decoded for nothing. Lower:
+that much of the journal is never used."""
+
+MEMORY_SHARE: Final = 0.5
+"""Default of memory_bytes_max: share of the machine's memory, or of its control group's. The embedded store has the
+other half (STORE_MEMORY_SHARE)."""
+
+MEMORY_BYTES_DEFAULT_MAX: Final = 4 * 1024 * MIB
+"""Default of memory_bytes_max at most. Lower: the largest requests of several clients at once are refused though there
+is memory enough."""
+
+MEMORY_SOFT_SHARE: Final = 0.8
+"""Share of memory_bytes_max above which new requests are refused. What is being decoded still grows into the rest."""
+
+MEMORY_GROUP_SHARE: Final = 0.9
+"""Share of the control group's memory, of all its processes, above which new requests are refused. Higher: the kernel
+kills first."""
+
+MEMORY_CHECK_S: Final = 0.25
+"""How often memory is looked at. Longer: gRPC messages that are still arriving grow further unseen, 1 GB/s locally."""
+
+# --- the gate -----------------------------------------------------------------------------------------------
+KEYS_MAX: Final = 10_000
+"""API keys that are valid at once; each is held in memory and labels two metrics. One more is not made."""
+
+KEYS_REFRESH_S: Final = 2.0
+"""How late a running collector sees a key that was made or revoked, and how much of the day's bytes a crash forgets."""
+
+KEY_USAGE_DAYS: Final = 35
+"""Days whose bytes per key are kept in the metadata."""
+
+KEY_NAME_CHARS_MAX: Final = 100
+"""Length of a key's name; it is shown in a table."""
+
+LOGIN_BYTES_MAX: Final = 4096
+"""Body of the page's login form. A key has 80 characters."""
+
+LOGIN_S: Final = 43_200
+"""How long a browser keeps the key of a login: half a day."""
+
+METADATA_WAIT_S: Final = 10.0
+"""How long a statement on the metadata waits for another one's lock, or for a connection."""
 
 # --- decoding --------------------------------------------------------------------------------------------
 DECODED_ROWS_MAX: Final = 1_000_000
@@ -92,6 +168,31 @@ MALLOC_ARENAS: Final = 2
 JOURNAL_BYTES_MAX: Final = 8 * 1024 * MIB
 """Default size of the journal on disk (setting journal_bytes_max)."""
 
+GROUP_BYTES_MAX: Final = 4 * MIB
+"""Bodies that are decoded together. Larger ones are decoded alone, on the thread that read them. Higher: those behind
+wait longer, a group of 4 MiB takes about 15 ms. Lower: small requests share less."""
+
+JOURNAL_FRESH_BYTES_MAX: Final = 128 * MIB
+"""Accepted entries kept in memory until they are in a block. Lower: a short burst is read back from the file and parsed
+again, at 1.5 microseconds a span. Higher: that much more memory while the store does not keep up."""
+
+JOURNAL_AHEAD_BYTES: Final = 8 * MIB
+"""Disk that is allocated ahead of the journal. Without it a full disk keeps stored blocks from being forgotten, too."""
+
+JOURNAL_SHRINK_BYTES: Final = 256 * MIB
+"""Size from which the file of an empty journal is made small again at a start. LMDB never does it by itself."""
+
+RECENT_REQUESTS_S: Final = 600.0
+"""How long a request is remembered, so that it is stored once when it is sent again. Shorter: an SDK or an upstream
+collector whose acknowledgement was lost may store twice."""
+
+RECENT_REQUESTS_MAX: Final = 200_000
+"""Requests remembered. Fewer: above that number in RECENT_REQUESTS_S the oldest are forgotten too early. More: some
+100 bytes each, in memory and in the journal."""
+
+RECENT_REASON_BYTES_MAX: Final = 200
+"""Bytes of a refusal's reason that are remembered with a request."""
+
 BLOCK_ROWS_MAX: Final = 8_192
 """Rows of one insert. Smaller blocks cost ClickHouse more per row; twice as many no longer fit the memory that the
 process keeps, and the collector's own CPU per row rises by a third."""
@@ -102,8 +203,28 @@ BLOCK_BYTES_MAX: Final = 48 * MIB
 BLOCK_WAIT_S: Final = 0.2
 """How long a block waits for more rows. It is the floor of "time until queryable"."""
 
+LEDGER_EVERY_S: Final = 5.0
+"""How often the ledger's numbers are written into their table while they change. Shorter: more small parts."""
+
+LEDGER_UNCHANGED_S: Final = 86_400.0
+"""How often they are written while they stand still, so that they outlive the table's retention."""
+
+REPLAY_LETTERS: Final = 50
+"""Dead letters that a replay brings back before it deletes them and says how far it is."""
+
+DEAD_GROUPS_MAX: Final = 100
+"""Lines of `haechi dead-letters list`, those with the most rows first."""
+
+REFUSALS_MAX: Final = 1_000
+"""Parts of a block that may be refused while the rows at fault are searched by halving. More: a block of nothing but
+bad rows takes minutes. Fewer: beyond it good rows are set aside with their bad neighbours."""
+
 INSERTS_IN_FLIGHT: Final = 2
 """Inserts under way at once."""
+
+STOP_S: Final = 20.0
+"""How long a collector that was asked to end goes on storing (setting stop_s). With the closing of doors and store it
+must stay below what the service manager gives (Kubernetes 30 s); what is left is stored at the next start."""
 
 # --- state of the stages ----------------------------------------------------------------------------------
 RECENT_CALLS_MAX: Final = 1 << 18
@@ -115,6 +236,10 @@ LATE_CONTENT_PATIENCE_S: Final = 2.0
 UPDATE_SPANS_MAX: Final = 100
 """Spans that one UPDATE writes late content into. More make the statement itself slow to parse."""
 
+DELETE_TRACES_MAX: Final = 20_000
+"""Traces that one mutation deletes. More make the statement slow to parse; fewer make more mutations, each of which
+reads a day."""
+
 UPDATE_BYTES_MAX: Final = 8 * MIB
 """UTF-8 bytes of text that one UPDATE writes, unless one span alone has more. The statement holds each text twice and
 escaped, at most four times as long, and must stay below STORE_STATEMENT_BYTES_MAX."""
@@ -125,8 +250,46 @@ RECENT_CALLS_S: Final = 900.0
 PENDING_CONTENT_BYTES_MAX: Final = 64 * MIB
 """Content from logs that waits for its span."""
 
-DISTINCT_MODELS_MAX: Final = 10_000
-"""(provider, model) pairs whose rates are kept resolved."""
+DISTINCT_MODELS_MAX: Final = 1_000
+"""(provider, model) pairs without a price that are counted by name; each is a line of /metrics."""
+
+DISTINCT_VALUES_MAX: Final = 10_000
+"""Different values of one dictionary column (name, service_name, request_model, ...) of one project in a day; further
+ones go to attributes_string. Higher: ClickHouse gives up the dictionary at 8,192 values of a part, and a project may
+make the collector hold 4 MB a column."""
+
+DISTINCT_VALUE_BYTES_MAX: Final = 256
+"""Longest value of such a column. Higher: DISTINCT_VALUES_MAX of them take more memory."""
+
+RETENTION_DAYS: Final = 90
+"""Default of the setting retention_days: a quarter, so that its costs can be compared with budgets and bills. Fewer:
+monthly comparisons lose their first month. More: the disk bound drops days first on small machines."""
+
+RETENTION_DISK_SHARE: Final = 0.8
+"""Default bound of the tables, of the disk that is free or theirs when the collector starts. Merges, backups and
+deletions need room for copies; higher leaves them none, and a full disk stops everything."""
+
+CONTROL_REQUEST_BYTES_MAX: Final = 65_536
+"""Longest command to a running collector over its own socket."""
+
+BACKUP_S: Final = 86_400
+"""How long ClickHouse may take for one backup or restore; a disk writes some 10 TB in that time."""
+
+JOURNAL_PASS_S: Final = 300.0
+"""How long a deletion or a backup waits until what was accepted before is stored."""
+
+RETENTION_EVERY_S: Final = 60.0
+"""How often the bounds are looked at. Rarer: a fast sender overshoots the size by what it writes in that time."""
+
+BLOCK_DAYS_MAX: Final = 400
+"""Days that one block may touch; each is a part of its own. Lower than the days that are kept: history that comes in
+no order loses times. Higher: one hostile request makes as many parts."""
+
+TIME_AHEAD_S: Final = 86_400.0
+"""How far ahead of this machine's clock a time may lie. Less: emitters with a wrong zone lose their times."""
+
+TIME_PAST_DAYS_MAX: Final = 3_650
+"""How old a time may be when retention keeps for ever. More: more partitions may be made by wrong clocks."""
 
 # --- normalising ------------------------------------------------------------------------------------------
 CONTENT_PARSED_CHARS_MAX: Final = 4 * MIB
@@ -174,59 +337,6 @@ REPRICE_ROWS_MAX: Final = 100_000
 """Spans priced again at once. More: more memory here and in ClickHouse, some 1 KB per span. Fewer: more mutations,
 each of which rewrites the cost columns of a day."""
 
-# --- the embedded store -----------------------------------------------------------------------------------
-STORE_CONNECTIONS_MAX: Final = 64
-"""HTTP connections at once; each holds a thread. One more is answered 503 and closed."""
-
-STORE_STATEMENTS_MAX: Final = 16
-"""Statements at once per user, so that readers cannot keep the writer out. One more waits, then gets code 202."""
-
-STORE_STATEMENT_WAIT_S: Final = 10.0
-"""How long a statement waits for its turn."""
-
-STORE_STATEMENT_BYTES_MAX: Final = 64 * MIB
-"""Longest statement, the data of an INSERT not counted, that max_query_size may allow; it is held in memory whole."""
-
-STORE_HEAD_BYTES: Final = 256 * 1024
-"""Longest statement without max_query_size, as in ClickHouse, and where the data of an INSERT must have begun."""
-
-STORE_INSERT_MEMORY_BYTES: Final = 64 * MIB
-"""Data of one INSERT that is held in memory; more goes through a file in the store's directory."""
-
-STORE_CHUNK_BYTES: Final = 1 * MIB
-"""How much of a request body is read and handed to the engine at a time."""
-
-STORE_DRAIN_BYTES_MAX: Final = 64 * MIB
-"""How much of a refused body is still read, so that its sender sees the answer and not a broken pipe."""
-
-STORE_WHOLE_RESULT_BYTES_MAX: Final = 256 * MIB
-"""Size of a result in a format that cannot be streamed (JSON, Pretty, Parquet ...), counted in the engine's columns.
-Larger results need a format by lines (JSONEachRow, TSV, CSV, Native, RowBinary, ArrowStream)."""
-
-STORE_BUFFERED_RESULT_BYTES: Final = 8 * MIB
-"""How much of a result that is asked for with wait_end_of_query stays in memory; the rest waits in a file."""
-
-STORE_BUFFERED_RESULT_BYTES_MAX: Final = 1024 * MIB
-"""Size of such a result; a larger one fails with code 396."""
-
-STORE_IDLE_S: Final = 60.0
-"""How long a kept-alive connection may be silent, or a body stand still."""
-
-STORE_STOP_S: Final = 10.0
-"""How long statements under way may go on after a request to stop; then they are killed."""
-
-STORE_MEMORY_SHARE: Final = 0.5
-"""Share of the machine's memory that the engine may use; above it statements fail with code 241."""
-
-STORE_CACHE_BYTES: Final = 128 * MIB
-"""Size of each of the engine's caches (marks, primary indexes, skipping indexes)."""
-
-STORE_READY_S: Final = 60.0
-"""How long the embedded store may take to answer after its start; tables with many parts load slowly."""
-
-STORE_RESTART_DELAYS_S: Final = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-"""Waits before the first, second, ... restart of a store that died; the last one repeats."""
-
 # --- the store's client -----------------------------------------------------------------------------------
 STORE_CLIENT_POOL: Final = 16
 """Kept-alive connections of one client; more are opened when needed and closed after use."""
@@ -234,8 +344,9 @@ STORE_CLIENT_POOL: Final = 16
 STORE_CONNECT_S: Final = 5.0
 """How long the client waits for a connection."""
 
-STORE_ANSWER_S: Final = 120.0
-"""How long the client waits for an answer; inserts wait for merges when there are too many parts."""
+STORE_ANSWER_S: Final = 120
+"""How long the client waits for an answer (setting store_answer_s). Lower: a slow insert is sent again under its token,
+while the first still runs. Higher: a store that hangs holds an insert's place for that long."""
 
 MIGRATION_LOCK_S: Final = 600.0
 """After this a migration's lock is taken for abandoned. One file must finish within it."""

@@ -39,7 +39,7 @@ def keep_freed_memory() -> None:
 def collect_rarely() -> None:
     """Leave what is there out of garbage collection, and collect the rest after more objects than by default.
 
-    The data is in columns; the collector's passes over modules and queues were a fifteenth of the CPU of a busy process.
+    The data is in columns; the passes over modules and queues were a fifteenth of the CPU of a busy process.
     """
     gc.collect()
     gc.freeze()

@@ -4,10 +4,13 @@
 """
 
 import logging
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 logger = logging.getLogger("haechi")
 
@@ -48,6 +51,41 @@ DEFINITIONS: Final = (
         "Above 0.1 s: the disk of the data directory is slow to fsync, or the CPU is short.",
     ),
     Definition(
+        "haechi_key_requests_total",
+        Counter,
+        ("key", "outcome"),
+        "Requests with a known API key, by its id: admitted, expired, forbidden, over_quota.",
+        "`over_quota`: the key's quota is used up; `haechi keys list` shows it.",
+    ),
+    Definition(
+        "haechi_key_bytes_total",
+        Counter,
+        ("key",),
+        "Bytes of OTLP bodies after decompression, by the id of the API key.",
+        "None; it is what the quota of bytes per day counts.",
+    ),
+    Definition(
+        "haechi_denied_requests_total",
+        Counter,
+        ("reason",),
+        "Requests without a valid API key: missing, unknown.",
+        "`unknown` grows: an application has a revoked key, or somebody guesses.",
+    ),
+    Definition(
+        "haechi_bytes_in_flight",
+        Gauge,
+        (),
+        "Bytes of request bodies in memory, not yet acknowledged.",
+        "Near bytes_in_flight_max, or of one client near half of it, requests are refused with a retryable answer.",
+    ),
+    Definition(
+        "haechi_memory_bytes",
+        Gauge,
+        (),
+        "Memory of the collector's process.",
+        "Above 80 % of memory_bytes_max requests are refused with a retryable answer.",
+    ),
+    Definition(
         "haechi_accepted_rows_total",
         Counter,
         ("signal",),
@@ -62,6 +100,13 @@ DEFINITIONS: Final = (
         "An emitter sends broken ids; the answer names the rule.",
     ),
     Definition(
+        "haechi_duplicate_requests_total",
+        Counter,
+        ("signal",),
+        "Requests that were sent again unchanged and answered as before, without storing them again.",
+        "Senders did not get their acknowledgement in time; look at their network, and at haechi_request_seconds.",
+    ),
+    Definition(
         "haechi_stored_rows_total",
         Counter,
         ("signal",),
@@ -74,6 +119,13 @@ DEFINITIONS: Final = (
         ("signal",),
         "Rows set aside in dead_letters because ClickHouse refused their content.",
         "SELECT reason, count() FROM dead_letters GROUP BY 1",
+    ),
+    Definition(
+        "haechi_ledger_rows",
+        Gauge,
+        ("signal", "state"),
+        "Rows since the journal was made; state is accepted, stored, queued or dead, all taken at one moment.",
+        "accepted = stored + queued + dead, summed over collectors, always; `haechi doctor` says whether it holds.",
     ),
     Definition(
         "haechi_journal_rows",
@@ -106,9 +158,9 @@ DEFINITIONS: Final = (
     Definition(
         "haechi_insert_retries_total",
         Counter,
-        ("table",),
-        "Inserts that had to be sent again.",
-        "The log line beside it has ClickHouse's own words.",
+        ("signal",),
+        "Blocks that had to be tried again.",
+        "`haechi journal` shows which, since when, and the last error.",
     ),
     Definition(
         "haechi_store_up",
@@ -132,6 +184,36 @@ DEFINITIONS: Final = (
         "None; it explains why a span shows no tokens.",
     ),
     Definition(
+        "haechi_corrected_times_total",
+        Counter,
+        ("table", "reason"),
+        "Rows whose time no partition could bear, stored under the time they came: "
+        "missing, too_old, in_future, scattered.",
+        "A clock or an instrumentation is wrong: SELECT service_name, attributes_string['haechi.original_time'] "
+        "FROM spans WHERE mapContains(attributes_string, 'haechi.time_corrected')",
+    ),
+    Definition(
+        "haechi_overflow_values_total",
+        Counter,
+        ("column",),
+        "Values beyond the daily bound; the column says `(other)`, the value is in attributes_string.",
+        "An instrumentation puts ids into that column: make it use an attribute.",
+    ),
+    Definition(
+        "haechi_dropped_rows_total",
+        Counter,
+        ("table", "reason"),
+        "Rows that left with their day because of retention: age (`retention_days`) or size (`retention_bytes_max`).",
+        "Many by `size`: the disk is too small for `retention_days` at this rate; haechi retention shows the rate.",
+    ),
+    Definition(
+        "haechi_table_bytes",
+        Gauge,
+        ("table",),
+        "Bytes of a table on disk, compressed, as retention last saw it.",
+        "Near `retention_bytes_max` the oldest days are about to leave.",
+    ),
+    Definition(
         "haechi_late_content_total",
         Counter,
         ("outcome",),
@@ -150,6 +232,12 @@ class Metrics:
         for d in DEFINITIONS:
             options = {"buckets": _SECONDS} if d.kind is Histogram else {}
             self._metrics[d.name] = d.kind(d.name, d.help, d.labels, registry=self.registry, **options)  # type: ignore[arg-type]
+
+    def tell(self, name: str, tell: Callable[[], Iterable[tuple[tuple[str, ...], float]]]) -> None:
+        """Let a gauge's samples be told all at once, when it is scraped: label values and value of each."""
+        self.registry.unregister(self._metrics[name])
+        definition = next(d for d in DEFINITIONS if d.name == name)
+        self.registry.register(_Told(definition, tell))
 
     def counter(self, name: str, *labels: str) -> Counter:
         """Return the counter of that full name, for those label values."""
@@ -174,3 +262,18 @@ class Metrics:
         self.counter("haechi_requests_total", transport, signal, outcome).inc()
         self.counter("haechi_request_bytes_total", transport, signal).inc(size)
         self.histogram("haechi_request_seconds", transport, signal).observe(seconds)
+
+
+class _Told(Collector):
+    """A gauge whose samples belong together."""
+
+    def __init__(self, definition: Definition, tell: Callable[[], Iterable[tuple[tuple[str, ...], float]]]) -> None:
+        self._definition, self._tell = definition, tell
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask for the samples."""
+        d = self._definition
+        family = GaugeMetricFamily(d.name, d.help, labels=d.labels)
+        for labels, value in self._tell():
+            family.add_metric(labels, value)
+        yield family

@@ -75,6 +75,12 @@ OTEL_SCHEMA_URL: Final = "otel.schema_url"
 OTEL_SCOPE_PREFIX: Final = "otel.scope."
 OTEL_METRIC_PREFIX: Final = "otel.metric."  # metadata of a metric
 
+# --- what the collector says about a row, kept in attributes_string; no convention exists --------------------------
+TIME_CORRECTED: Final = "haechi.time_corrected"  # missing, too_old, in_future or scattered
+ORIGINAL_TIME: Final = "haechi.original_time"  # the emitter's own, nanoseconds since the epoch
+END_BEFORE_START_NS: Final = "haechi.end_before_start_ns"  # a number: how far the end lies before the start
+ORIGINAL_PREFIX: Final = "haechi.original."  # a column's own value, where the column says (other) and no name exists
+
 CANONICAL: Final[Mapping[str, str]] = {
     "operation": OPERATION_NAME,
     "provider": PROVIDER_NAME,

@@ -7,10 +7,11 @@ import pyarrow as pa
 import pytest
 
 from haechi_collector.errors import StoreError, StoreUnavailable
-from haechi_collector.limits import STORE_STATEMENT_BYTES_MAX, UPDATE_SPANS_MAX
+from haechi_collector.limits import UPDATE_SPANS_MAX
 from haechi_collector.stages.join_content import LateContent
 from haechi_collector.store.client import StoreClient
 from haechi_collector.store.cluster import quoted
+from haechi_collector.store.embedded_limits import STORE_STATEMENT_BYTES_MAX
 from haechi_collector.store.tables import Tables
 
 MakeSpans = Callable[..., pa.RecordBatch]

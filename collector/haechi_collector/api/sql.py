@@ -109,9 +109,7 @@ async def _left(request: Request) -> None:
 class _Streamed(StreamingResponse):
     """Passes the body on. Whatever ends it, a client that leaves included, the query ends and its place is free."""
 
-    def __init__(
-        self, answer: Answer, deadline: float, places: asyncio.Semaphore, headers: Mapping[str, str]
-    ) -> None:
+    def __init__(self, answer: Answer, deadline: float, places: asyncio.Semaphore, headers: Mapping[str, str]) -> None:
         super().__init__(answer.chunks(), answer.status, headers)
         self._answer = answer
         self._deadline = deadline

@@ -5,6 +5,7 @@ import signal
 import sys
 from typing import Final
 
+from haechi_collector.config import ClientAccess
 from haechi_collector.demo.run import SystemClock, send
 from haechi_collector.errors import SettingError
 
@@ -14,8 +15,14 @@ RATE_MAX: Final = 500.0
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-def run_demo(
-    endpoint: str, rate: float = 2.0, seed: int = 7, backfill: str = "0", duration_s: float | None = None
+def run_demo(  # noqa: PLR0913  the command's options
+    endpoint: str,
+    rate: float = 2.0,
+    seed: int = 7,
+    backfill: str = "0",
+    duration_s: float | None = None,
+    *,
+    access: ClientAccess | None = None,
 ) -> int:
     """Send pretend traffic to an OTLP/HTTP endpoint; SIGTERM and Ctrl-C end it, and what was emitted is sent.
 
@@ -25,6 +32,7 @@ def run_demo(
         seed: chooses the traffic.
         backfill: past traffic to send first: ``90s``, ``15m``, ``1h``; ``0`` for none.
         duration_s: seconds of live traffic; None for no end.
+        access: the key and the certificates to show.
 
     Returns:
         The exit status, 0.
@@ -40,7 +48,8 @@ def run_demo(
     clock = SystemClock()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: clock.stop())
-    sent = send(endpoint, rate, seed, clock, duration_s=duration_s, backfill_s=backfill_s)
+    show = access or ClientAccess()
+    sent = send(endpoint, rate, seed, clock, duration_s=duration_s, backfill_s=backfill_s, access=show)
     sys.stdout.write(f"emitted {sent.traces} traces, {sent.spans} spans for {endpoint}\n")
     return 0
 

@@ -7,9 +7,11 @@ One provider per (service, version, environment), because a resource belongs to 
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Any, Final
 
+import requests
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context
@@ -25,7 +27,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.trace import SpanKind, Status, StatusCode
+from requests.adapters import HTTPAdapter
 
+from haechi_collector.access import tls_context
+from haechi_collector.config import ClientAccess
 from haechi_collector.demo.plan import APPLICATION, SpanPlan, TracePlan
 from haechi_collector.demo.traffic import NS_PER_S, Release
 from haechi_schemas import attributes as names
@@ -59,19 +64,50 @@ class SeededIds(IdGenerator):
         return self._draw.getrandbits(128) or 1
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An OTLP/HTTP endpoint, ``http://127.0.0.1:4318``, and what it asks for."""
+
+    endpoint: str
+    access: ClientAccess = ClientAccess()
+
+    def exporter(self, signal: str) -> dict[str, Any]:
+        """Return what an exporter of the SDK is made with."""
+        show = self.access
+        made: dict[str, Any] = {"endpoint": f"{self.endpoint.rstrip('/')}/v1/{signal}", "timeout": 5}
+        if show.key:
+            made["headers"] = {"authorization": f"Bearer {show.key}"}
+        if show.ca or show.client_cert:
+            made["session"] = requests.Session()
+            made["session"].trust_env = False  # or REQUESTS_CA_BUNDLE would take the place of what was asked for
+            made["session"].mount("https://", _Trusting(show))
+        return made
+
+
+class _Trusting(HTTPAdapter):
+    """Makes the connections of a session trust and show what ``access`` says, as the other commands do."""
+
+    def __init__(self, access: ClientAccess) -> None:
+        self._access = access
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=tls_context(self._access))
+
+
 class Service:
     """The SDK of one deployed service: traces, metrics, logs."""
 
-    def __init__(self, endpoint: str, resource: Resource, ids: IdGenerator) -> None:
+    def __init__(self, target: Target, resource: Resource, ids: IdGenerator) -> None:
         self._tracers = TracerProvider(resource=resource, id_generator=ids, shutdown_on_exit=False)
-        exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=5)
+        exporter = OTLPSpanExporter(**target.exporter("traces"))
         self._tracers.add_span_processor(
             BatchSpanProcessor(exporter, max_queue_size=QUEUE_SPANS_MAX, schedule_delay_millis=1000)
         )
-        reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"{endpoint}/v1/metrics", timeout=5), 10_000)
+        reader = PeriodicExportingMetricReader(OTLPMetricExporter(**target.exporter("metrics")), 10_000)
         self._meters = MeterProvider([reader], resource, shutdown_on_exit=False)
         self._loggers = LoggerProvider(resource, shutdown_on_exit=False)
-        logs = OTLPLogExporter(f"{endpoint}/v1/logs", timeout=5)
+        logs = OTLPLogExporter(**target.exporter("logs"))
         self._loggers.add_log_record_processor(BatchLogRecordProcessor(logs, schedule_delay_millis=1000))
         self.tracer = self._tracers.get_tracer(SCOPE)
         self.logger = self._loggers.get_logger(SCOPE)
@@ -95,8 +131,8 @@ class Service:
 class Exporter:
     """Emits plans. Not for several threads at once."""
 
-    def __init__(self, endpoint: str, seed: int) -> None:
-        self._endpoint = endpoint.rstrip("/")
+    def __init__(self, target: Target, seed: int) -> None:
+        self._target = target
         self._ids = SeededIds(seed)
         self._services: dict[tuple[str, Release], Service] = {}  # services times releases: six at most
 
@@ -136,7 +172,7 @@ class Exporter:
                     "telemetry.sdk.language": "python",
                 }
             )
-            self._services[name, release] = Service(self._endpoint, resource, self._ids)
+            self._services[name, release] = Service(self._target, resource, self._ids)
         return self._services[name, release]
 
     def flush(self) -> None:

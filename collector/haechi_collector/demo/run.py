@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from haechi_collector.demo.export import Exporter
+from haechi_collector.config import ClientAccess
+from haechi_collector.demo.export import Exporter, Target
 from haechi_collector.demo.plan import plan_trace
 from haechi_collector.demo.traffic import NS_PER_S, rhythm
 
 BACKFILL_TRACES_MAX: Final = 5000
 """Traces of the back-fill; a longer one is thinner. About six spans each."""
 
+_NOTHING: Final = ClientAccess()
 _FLUSH_EVERY: Final = 500  # traces; well below the queues of the SDK
 
 
@@ -67,6 +69,7 @@ def send(  # noqa: PLR0913  the command's options
     *,
     duration_s: float | None = None,
     backfill_s: float = 0.0,
+    access: ClientAccess = _NOTHING,
 ) -> Sent:
     """Export pretend traffic to an OTLP/HTTP endpoint (``http://127.0.0.1:4318``) until told to stop.
 
@@ -77,8 +80,9 @@ def send(  # noqa: PLR0913  the command's options
         clock: the time, and the word to stop.
         duration_s: seconds of live traffic; None runs until the clock says stop.
         backfill_s: seconds of past traffic to send first.
+        access: the key and the certificates to show.
     """
-    exporter = Exporter(endpoint, seed)
+    exporter = Exporter(Target(endpoint, access), seed)
     traces = spans = 0
     try:
         for number, end_ns in enumerate(_times(clock, rate, duration_s, backfill_s)):

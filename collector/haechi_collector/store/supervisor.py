@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from haechi_collector.errors import SettingError, StoreUnavailable
-from haechi_collector.limits import STORE_READY_S, STORE_RESTART_DELAYS_S, STORE_STOP_S
 from haechi_collector.store.client import Dsn
+from haechi_collector.store.embedded_limits import STORE_READY_S, STORE_RESTART_DELAYS_S, STORE_STOP_S
 
 logger = logging.getLogger(__name__)
 

@@ -13,14 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-from haechi_collector.limits import (
+from haechi_collector.store.embedded.engine import Tally
+from haechi_collector.store.embedded.failure import TOO_MANY_ROWS_OR_BYTES, Failure
+from haechi_collector.store.embedded.packing import Packer
+from haechi_collector.store.embedded_limits import (
     STORE_BUFFERED_RESULT_BYTES,
     STORE_BUFFERED_RESULT_BYTES_MAX,
     STORE_CHUNK_BYTES,
 )
-from haechi_collector.store.embedded.engine import Tally
-from haechi_collector.store.embedded.failure import TOO_MANY_ROWS_OR_BYTES, Failure
-from haechi_collector.store.embedded.packing import Packer
 
 _REASONS: Final = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found"}
 

@@ -14,7 +14,6 @@ from typing import Any, BinaryIO, Final, cast
 import lz4.frame  # type: ignore[import-untyped]
 import zstandard
 
-from haechi_collector.limits import STORE_CHUNK_BYTES
 from haechi_collector.store.embedded.failure import (
     BAD_ARGUMENTS,
     CANNOT_DECOMPRESS,
@@ -22,6 +21,7 @@ from haechi_collector.store.embedded.failure import (
     NOT_IMPLEMENTED,
     Failure,
 )
+from haechi_collector.store.embedded_limits import STORE_CHUNK_BYTES
 
 _CHUNK_LINE_BYTES_MAX: Final = 1024
 

@@ -24,16 +24,16 @@ from xml.sax.saxutils import escape
 from chdb import _chdb
 
 from haechi_collector.errors import SettingError
-from haechi_collector.limits import (
+from haechi_collector.store.embedded.access import ROLES_XML, User, check_classes, check_names
+from haechi_collector.store.embedded.failure import TOO_MANY_SIMULTANEOUS_QUERIES, Failure
+from haechi_collector.store.embedded.statement import split_settings
+from haechi_collector.store.embedded_limits import (
     STORE_CACHE_BYTES,
     STORE_INSERT_MEMORY_BYTES,
     STORE_MEMORY_SHARE,
     STORE_STATEMENT_WAIT_S,
     STORE_STATEMENTS_MAX,
 )
-from haechi_collector.store.embedded.access import ROLES_XML, User, check_classes, check_names
-from haechi_collector.store.embedded.failure import TOO_MANY_SIMULTANEOUS_QUERIES, Failure
-from haechi_collector.store.embedded.statement import split_settings
 from haechi_collector.store.lexer import literal
 
 _native: Any = _chdb  # its types are not all declared

@@ -23,13 +23,6 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from haechi_collector.errors import SettingError
-from haechi_collector.limits import (
-    STORE_CHUNK_BYTES,
-    STORE_CONNECTIONS_MAX,
-    STORE_DRAIN_BYTES_MAX,
-    STORE_IDLE_S,
-    STORE_STOP_S,
-)
 from haechi_collector.store.embedded.access import Users
 from haechi_collector.store.embedded.answer import Answer
 from haechi_collector.store.embedded.body import Body, Chunked, Sized
@@ -38,6 +31,13 @@ from haechi_collector.store.embedded.failure import BAD_ARGUMENTS, UNKNOWN_EXCEP
 from haechi_collector.store.embedded.packing import choose
 from haechi_collector.store.embedded.request import Request, parse
 from haechi_collector.store.embedded.statements import Statements
+from haechi_collector.store.embedded_limits import (
+    STORE_CHUNK_BYTES,
+    STORE_CONNECTIONS_MAX,
+    STORE_DRAIN_BYTES_MAX,
+    STORE_IDLE_S,
+    STORE_STOP_S,
+)
 
 logger = logging.getLogger(__name__)
 

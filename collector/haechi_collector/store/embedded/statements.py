@@ -14,7 +14,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO, Final, cast
 
-from haechi_collector.limits import STORE_HEAD_BYTES, STORE_STATEMENT_BYTES_MAX, STORE_WHOLE_RESULT_BYTES_MAX
 from haechi_collector.store.embedded import formats
 from haechi_collector.store.embedded.access import User, Users, session_settings
 from haechi_collector.store.embedded.answer import Answer, summary
@@ -29,6 +28,11 @@ from haechi_collector.store.embedded.statement import (
     is_streamed,
     killed_query,
     output_format,
+)
+from haechi_collector.store.embedded_limits import (
+    STORE_HEAD_BYTES,
+    STORE_STATEMENT_BYTES_MAX,
+    STORE_WHOLE_RESULT_BYTES_MAX,
 )
 
 _DEFAULT_FORMAT: Final = "TabSeparated"
