@@ -46,7 +46,8 @@ FLOORS = [
     {"pipeline"},
     {"store", "stages", "detect", "journal", "decode", "gate", "metadata"},
     {"access", "config", "batch"},
-    {"control", "errors", "limits", "logs", "memory", "memory_use", "sink", "sockets", "telemetry", "times"},
+    {"control", "errors", "limits", "logs", "memory", "memory_use", "sink", "sockets"}
+    | {"stop_signals", "telemetry", "times"},
 ]
 READ_SIDE = {"api", "web", "query"}
 WAY_IN = {"receive", "intake", "journal", "writer", "carry", "ledger"}

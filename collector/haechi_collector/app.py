@@ -8,7 +8,6 @@ stops last. What could not be stored in that time is still in the journal at the
 """
 
 import logging
-import signal
 import subprocess
 import sys
 import threading
@@ -42,6 +41,7 @@ from haechi_collector.receive.http import http_app
 from haechi_collector.receive.http_server import serve_http
 from haechi_collector.receive.pressure import Pressure
 from haechi_collector.sockets import raise_file_limit
+from haechi_collector.stop_signals import stop_event
 from haechi_collector.store.client import Dsn, StoreClient
 from haechi_collector.store.embedded_limits import STORE_PATIENCE_S
 from haechi_collector.store.migrate import migrate
@@ -55,7 +55,6 @@ logger = logging.getLogger(__name__)
 _DOOR_GRACE_S: Final = 5.0
 _STORE_RETRY_S: Final = 1.0
 _GAUGES_EVERY_S: Final = 1.0
-_SIGNAL_NOTICED_S: Final = 1.0
 _DOORS: Final = ("grpc", "http", "web", "store")
 _WHERE_TO_LOOK: Final = """
 Sample traffic is running. Look at it:
@@ -269,9 +268,7 @@ def serve(config: Config, *, demo: bool = False) -> int:
     logs.configure(config.log_level)
     keep_freed_memory()
     raise_file_limit()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_event()
     collector = Collector(config, stop)
     try:
         collector.start()
@@ -283,9 +280,7 @@ def serve(config: Config, *, demo: bool = False) -> int:
     try:
         print("ready", *(f"{door}={collector.addresses[door]}" for door in _DOORS), flush=True)  # noqa: T201
         with _demo(collector, config) if demo else nullcontext():
-            # Waits with an end: a signal that comes as an endless wait begins would be noticed with the next one only.
-            while not stop.wait(_SIGNAL_NOTICED_S):
-                pass
+            stop.wait()
     finally:
         collector.stop()
     return 0

@@ -29,9 +29,9 @@ each, so fewer let slow senders block the others. One client has half of them at
 message before it is whole, so that this many of REQUEST_BYTES_MAX may be arriving that BYTES_IN_FLIGHT_MAX does not
 count yet; memory_bytes_max is what bounds them."""
 
-HTTP_WORKERS: Final = 8
-"""Threads that decompress and decode HTTP bodies; one client has half of them at most. More do not help: decoding
-holds the interpreter's lock."""
+HTTP_WORKERS: Final = 4
+"""Threads that decompress and decode HTTP bodies; one client has half of them at most. More: decoding holds the
+interpreter's lock, and what is small waits for it behind more large bodies."""
 
 WORK_LINE_MAX: Final = 1_000
 """Requests of one client that wait for a thread of one door. More: a flood of calls piles up, some 15 KB each. Fewer:
@@ -88,6 +88,10 @@ INFLATE_CHUNK_BYTES: Final = 262_144
 
 BYTES_IN_FLIGHT_MAX: Final = 256 * MIB
 """Request bodies held at once over all doors. Above it new requests are asked to come back."""
+
+SINK_BYTES_MAX: Final = 8 * MIB
+"""Request bodies of one client that are being decoded and written at once. Higher: every client waits behind that much
+of each flooding one, some 0.1 s for 8 MiB. Lower: a client alone cannot fill a group commit."""
 
 RETRY_AFTER_S: Final = 1.0
 """The hint that goes with a refusal. The Python SDK gives an export 10 s in all, so longer means lost."""
@@ -158,8 +162,11 @@ SPREAD_BYTES_MAX: Final = 512 * MIB
 100,000 spans would take 100 GB. Higher than 2 GiB breaks Arrow's 32-bit offsets."""
 
 MEMORY_KEPT_BYTES: Final = 256 * MIB
-"""Freed memory that the process keeps for reuse. Lower: pages are cleared again and again, a quarter of the CPU.
+"""Freed memory that the C library keeps for reuse. Lower: pages are cleared again and again, a quarter of the CPU.
 Higher: an idle collector stays large after a burst."""
+
+MEMORY_KEPT_S: Final = 10.0
+"""How long Arrow keeps freed memory for reuse. Shorter: pages are cleared between blocks. Longer: the same as above."""
 
 MALLOC_ARENAS: Final = 2
 """Heaps of the C library. Each keeps memory of its own; the GIL leaves little for more of them to do."""

@@ -2,7 +2,7 @@
 
 A request of 512 spans passes through a dozen buffers of a megabyte or two. By default each is mapped and unmapped by
 itself, and the kernel clears every page anew: a quarter of the collector's CPU (`clear_page` in a profile). Here
-freed memory up to `MEMORY_KEPT_BYTES` stays with the process; more than that goes back.
+freed memory stays with the process: Arrow's for `MEMORY_KEPT_S`, the C library's up to `MEMORY_KEPT_BYTES`.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from haechi_collector.limits import MALLOC_ARENAS, MEMORY_KEPT_BYTES
+from haechi_collector.limits import MALLOC_ARENAS, MEMORY_KEPT_BYTES, MEMORY_KEPT_S
 
 # malloc.h
 _M_TRIM_THRESHOLD: Final = -1
@@ -24,7 +24,12 @@ _YOUNG_OBJECTS: Final = 50_000
 
 
 def keep_freed_memory() -> None:
-    """Tell glibc's malloc to reuse large blocks, and Arrow to use that malloc. Does nothing on another libc."""
+    """Tell Arrow's allocator and glibc's malloc to keep large blocks for reuse, where they are at hand."""
+    if "jemalloc" in pa.supported_memory_backends():
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
+        pa.jemalloc_set_decay_ms(int(MEMORY_KEPT_S * 1000))
+    else:
+        pa.set_memory_pool(pa.system_memory_pool())
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:
@@ -33,7 +38,6 @@ def keep_freed_memory() -> None:
     mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
     mallopt(_M_TRIM_THRESHOLD, MEMORY_KEPT_BYTES)
     mallopt(_M_TOP_PAD, _TOP_PAD_BYTES)
-    pa.set_memory_pool(pa.system_memory_pool())
 
 
 def collect_rarely() -> None:

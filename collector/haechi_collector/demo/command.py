@@ -1,13 +1,13 @@
 """``haechi demo``: sample traffic until SIGTERM, Ctrl-C or the end of its time."""
 
 import math
-import signal
 import sys
 from typing import Final
 
 from haechi_collector.config import ClientAccess
 from haechi_collector.demo.run import SystemClock, send
 from haechi_collector.errors import SettingError
+from haechi_collector.stop_signals import stop_event
 
 RATE_MAX: Final = 500.0
 """Traces per second. One process of the SDK emits a few hundred."""
@@ -45,9 +45,7 @@ def run_demo(  # noqa: PLR0913  the command's options
     if duration_s is not None and not duration_s >= 0:
         raise SettingError(f"--duration {duration_s}: expected seconds")
     backfill_s = seconds(backfill)
-    clock = SystemClock()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: clock.stop())
+    clock = SystemClock(stop_event())
     show = access or ClientAccess()
     sent = send(endpoint, rate, seed, clock, duration_s=duration_s, backfill_s=backfill_s, access=show)
     sys.stdout.write(f"emitted {sent.traces} traces, {sent.spans} spans for {endpoint}\n")

@@ -35,22 +35,18 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's time; `stop` ends the wait, from a signal handler too."""
+    """The machine's time; ``stopped`` ends the wait."""
 
-    def __init__(self) -> None:
-        self._stopped = threading.Event()
+    def __init__(self, stopped: threading.Event) -> None:
+        self._stopped = stopped
 
     def now_ns(self) -> int:
         """Nanoseconds since the epoch."""
         return time.time_ns()
 
     def wait(self, seconds: float) -> bool:
-        """Wait; True when `stop` was called."""
+        """Wait; True when it was stopped."""
         return self._stopped.wait(max(0.0, seconds))
-
-    def stop(self) -> None:
-        """Let the demo end."""
-        self._stopped.set()
 
 
 @dataclass(frozen=True, slots=True)

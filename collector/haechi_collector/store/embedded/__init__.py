@@ -6,13 +6,12 @@ command ``haechi store``. Nothing here is imported by the collector's own proces
 
 import os
 import secrets
-import signal
-import threading
 from pathlib import Path
 from typing import Final
 
+from haechi_collector.stop_signals import stop_event
+
 PASSWORD_FILE: Final = "haechi-passwords"  # noqa: S105  the name of a file
-_SIGNAL_NOTICED_S: Final = 1.0
 _LOOPBACK: Final = ("127.", "::1", "localhost")
 
 
@@ -27,17 +26,14 @@ def run_alone(path: Path, host: str, port: int) -> int:
     """
     from haechi_collector.store.embedded.server import Server  # noqa: PLC0415  the engine weighs 250 MB
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_event()
     is_open = not host.startswith(_LOOPBACK)
     passwords = {"haechi": secrets.token_urlsafe(24), "reader": secrets.token_urlsafe(24) if is_open else ""}
     server = Server(path, host, port, passwords)
     try:
         file = _leave_passwords(path, passwords)
         print(f"ready store=http://{host}:{server.port} passwords={file}", flush=True)  # noqa: T201  a command's output
-        while not stop.wait(_SIGNAL_NOTICED_S):  # an endless wait may miss a signal that comes as it begins
-            pass
+        stop.wait()
     finally:
         server.stop()
     return 0
