@@ -89,7 +89,7 @@ def test_the_result_needs_room(coding: str, encode: Callable[[bytes], bytes]) ->
     """A result that would overfill the memory in flight is rejected for now, not for ever."""
     admission = Admission(MIB)
     body = encode(bytes(MIB))
-    with admission.lease() as other, admission.lease() as lease:
+    with admission.lease("other") as other, admission.lease("this") as lease:
         other.grow(MIB // 2)
         lease.grow(len(body))
         with pytest.raises(Rejected):

@@ -1,5 +1,6 @@
 """Bombs, garbage and senders that do not finish."""
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -186,8 +187,8 @@ def test_garbage_over_grpc(doors: Doors, channel: Any) -> None:
     assert channel.unary_unary(EXPORT)(encoded(sample(Signal.TRACES), Encoding.PROTOBUF), timeout=30) == b""
 
 
-def connect(port: int, data: bytes) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+def connect(port: int, data: bytes, source: str = "127.0.0.1") -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30, source_address=(source, 0))
     connection.sendall(data)
     return connection
 
@@ -225,7 +226,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Doors]:
     monkeypatch.setattr(limits, "HEADER_READ_S", 0.3)
     monkeypatch.setattr(limits, "BODY_READ_S", 0.4)
     monkeypatch.setattr(limits, "GRPC_WORKERS", 2)
-    monkeypatch.setattr(limits, "CONNECTIONS_MAX", 3)
+    monkeypatch.setattr(limits, "HTTP_CONNECTIONS_MAX", 3)
+    monkeypatch.setattr(limits, "GRPC_CONNECTIONS_MAX", 3)
+    monkeypatch.setattr(limits, "ANSWER_READ_S", 0.3)
     doors = Doors()
     yield doors
     doors.stop()
@@ -252,6 +255,61 @@ def test_a_sender_that_does_not_finish_is_cut_off(hasty: Doors, sent: bytes) -> 
     answer = rest(connect(hasty.http_port, sent))
     assert answer.count(b"HTTP/1.1 200 OK") == sent.count(b"{}")
     assert answer.count(b"HTTP/1.1") == sent.count(b"{}")
+
+
+def test_a_body_that_trickles_in_is_cut_off(hasty: Doors) -> None:
+    """A byte now and then is not progress enough: the whole body has its time."""
+    connection = connect(hasty.http_port, HEAD + b"Content-Length: 100000\r\n\r\n")
+    connection.settimeout(0.05)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(TimeoutError):
+            connection.sendall(b" ")
+            if connection.recv(1) == b"":
+                break
+    else:
+        pytest.fail("the connection is still open")
+    connection.close()
+    assert hasty.sink.requests == []
+
+
+def test_a_client_that_does_not_read_its_answers_is_cut_off(hasty: Doors, caplog: pytest.LogCaptureFixture) -> None:
+    """It sends on and on, never too far ahead, until the answers have piled up on our side."""
+    request = (HEAD + b"Content-Length: 2\r\n\r\n{}") * 50
+
+    def send() -> None:
+        for _ in range(2000):
+            hasty.sink.answers.extend([Accepted(0, "x" * 1000)] * 50)
+            connection.sendall(request)
+            wait_until(lambda: not hasty.sink.answers, 0.5)
+
+    with connect(hasty.http_port, b"") as connection, pytest.raises(ConnectionError):
+        send()
+    assert caplog.text == ""
+
+
+def wait_until(true: Callable[[], bool], seconds: float) -> None:
+    """Wait until it is true, or the time is over."""
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
+def test_requests_far_ahead_of_their_answers_end_the_connection(hasty: Doors) -> None:
+    """What no OTLP client sends is not kept."""
+    request = HEAD + b"Content-Length: 2\r\n\r\n{}"
+    connection = connect(hasty.http_port, b"")
+    with contextlib.suppress(ConnectionError):
+        connection.sendall(request * 5000)
+    assert rest(connection).count(b"HTTP/1.1 200 OK") < 5000
+
+
+@pytest.mark.parametrize("sent", [b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n"], ids=["nothing", "half of the preface"])
+def test_a_grpc_connection_without_its_preface_is_cut_off(hasty: Doors, sent: bytes) -> None:
+    """It has as long as an HTTP request has for its head."""
+    rest(connect(hasty.grpc_port, sent))
+    with grpc.insecure_channel(hasty.target) as channel:
+        assert channel.unary_unary(EXPORT)(b"", timeout=30) == b""
 
 
 def test_a_connection_that_was_quiet_may_send_again(hasty: Doors) -> None:
@@ -289,6 +347,21 @@ def test_a_body_in_the_smallest_chunks_is_no_endless_head(doors: Doors) -> None:
     sent = HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n"
     assert rest(connect(doors.http_port, sent)).endswith(b"{}")
     assert doors.sink.requests == [(Signal.TRACES, Encoding.JSON, sample(Signal.TRACES))]
+
+
+def test_a_client_with_many_connections_makes_room_for_another(hasty: Doors) -> None:
+    """Its oldest idle one is closed, and not the newcomer, nor one on which a request is under way."""
+    monitored = [connect(hasty.http_port, b"", "127.0.0.2") for _ in range(3)]
+    monitored[0].sendall(HEAD + b"Content-Length: 2\r\n\r\n")
+    pause = threading.Event()
+    pause.wait(0.05)
+    newcomer = connect(hasty.http_port, HEAD + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
+    assert b"200 OK" in rest(newcomer)
+    assert rest(monitored[1]) == b""
+    monitored[0].sendall(b"{}")
+    assert b"200 OK" in monitored[0].recv(1000)
+    for connection in monitored:
+        connection.close()
 
 
 def test_connections_are_bounded(hasty: Doors) -> None:

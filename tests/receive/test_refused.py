@@ -1,8 +1,10 @@
 """What the doors refuse: every row of the second table of docs/otlp.md."""
 
 import concurrent.futures
+import gc
 import gzip
 import json
+import logging
 import subprocess
 import zlib
 from collections.abc import Callable, Iterator
@@ -26,6 +28,12 @@ EXPORT = f"/{SERVICES[Signal.TRACES]}/Export"
 CONTENT_TYPES = {Encoding.PROTOBUF: "application/x-protobuf", Encoding.JSON: "application/json"}
 OVERSIZE = REQUEST_BYTES_MAX + 1
 PENDING = concurrent.futures.Future[Accepted]
+
+
+@pytest.fixture(autouse=True)
+def _no_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hints as they are; their spread has a test of its own."""
+    monkeypatch.setattr(limits, "RETRY_SPREAD_S", 0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,7 @@ def endless() -> Iterator[bytes]:
 
 
 RETRY = {"retry-after": "1"}
+ANSWER_HEADERS = ("retry-after", "www-authenticate", "allow", "accept-encoding")
 READABLE = {"accept-encoding": "gzip, deflate, zstd, lz4, snappy"}
 HTTP = [
     Http("not what its content type says", 400, "INVALID_ARGUMENT", Outcome.UNDECODABLE, details="BadRequest"),
@@ -111,6 +120,30 @@ HTTP = [
     ),
     Http("another path", 404, "NOT_FOUND", Outcome.UNROUTABLE, path="/v1/traces/"),
     Http("another method", 405, "UNIMPLEMENTED", Outcome.UNROUTABLE, method="PUT", answer_headers={"allow": "POST"}),
+    Http(
+        "without a valid API key, where one is asked for",
+        401,
+        "UNAUTHENTICATED",
+        Outcome.UNAUTHENTICATED,
+        raises=errors.Unauthenticated("no key"),
+        answer_headers={"www-authenticate": 'Bearer realm="Haechi"'},
+    ),
+    Http(
+        "with a key that lacks the scope",
+        403,
+        "PERMISSION_DENIED",
+        Outcome.FORBIDDEN,
+        raises=errors.Forbidden("no scope"),
+    ),
+    Http(
+        "over the key's quota",
+        429,
+        "RESOURCE_EXHAUSTED",
+        Outcome.OVER_QUOTA,
+        raises=errors.OverQuota("used up", 1.0),
+        answer_headers=RETRY,
+        details="RetryInfo",
+    ),
     Http(
         "no room now",
         503,
@@ -184,6 +217,26 @@ GRPC = [
     Grpc("another method", "UNIMPLEMENTED", None, path=f"/{SERVICES[Signal.TRACES]}/Import"),
     Grpc("another service", "UNIMPLEMENTED", None, path="/opentelemetry.Nothing/Export"),
     Grpc(
+        "without a valid API key, where one is asked for",
+        "UNAUTHENTICATED",
+        Outcome.UNAUTHENTICATED,
+        raises=errors.Unauthenticated("no key"),
+    ),
+    Grpc(
+        "with a key that lacks the scope",
+        "PERMISSION_DENIED",
+        Outcome.FORBIDDEN,
+        raises=errors.Forbidden("no scope"),
+    ),
+    Grpc(
+        "over the key's quota",
+        "RESOURCE_EXHAUSTED",
+        Outcome.OVER_QUOTA,
+        raises=errors.OverQuota("used up", 1.0),
+        details="RetryInfo",
+        trailer=RETRY_TRAILER,
+    ),
+    Grpc(
         "no room now",
         "UNAVAILABLE",
         Outcome.REJECTED,
@@ -226,8 +279,9 @@ def test_http(doors: Doors, client: httpx2.Client, cell: Http, encoding: Encodin
     status = status_of(answer.content, encoding)
     assert (answer.status_code, code_pb2.Code.Name(status.code)) == (cell.status, cell.code)
     assert answer.headers["content-type"] == CONTENT_TYPES[encoding]
-    assert {k: answer.headers.get(k) for k in ("retry-after", "allow", "accept-encoding")} == {
+    assert {k: answer.headers.get(k) for k in ANSWER_HEADERS} == {
         "retry-after": None,
+        "www-authenticate": None,
         "allow": None,
         "accept-encoding": None,
     } | cell.answer_headers
@@ -290,11 +344,26 @@ def test_grpc_retry_info_carries_the_delay(doors: Doors, channel: Any) -> None:
     assert (info.retry_delay.seconds, info.retry_delay.nanos) == (1, 500_000_000)
 
 
-def test_retry_after_is_rounded_up(doors: Doors, client: httpx2.Client) -> None:
-    """Whole seconds, never fewer than asked for."""
-    doors.sink.answers.append(errors.Rejected("full", 1.2))
-    answer = client.post("/v1/traces", content=b"{}", headers={"content-type": "application/json"})
-    assert answer.headers["retry-after"] == "2"
+def test_retry_after_spreads_those_who_come_back(doors: Doors, client: httpx2.Client) -> None:
+    """A fraction of a second is rounded up for some and down for others."""
+    doors.sink.answers.extend(errors.Rejected("full", 1.5) for _ in range(60))
+    json_ = {"content-type": "application/json"}
+    answers = [client.post("/v1/traces", content=b"{}", headers=json_) for _ in range(60)]
+    assert {answer.headers["retry-after"] for answer in answers} == {"1", "2"}
+
+
+def test_retry_info_spreads_those_who_come_back(doors: Doors, channel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of clients that are refused at once, each is given a time of its own, within one second."""
+    monkeypatch.setattr(limits, "RETRY_SPREAD_S", 1.0)
+    doors.sink.answers.extend(errors.Rejected("full", 1.0) for _ in range(20))
+    hints = []
+    for _ in range(20):
+        trailers = dict(call(channel, Grpc("", "", None)).trailing_metadata())
+        delay = error_details_pb2.RetryInfo.FromString(trailers[RETRY_TRAILER]).retry_delay
+        hints.append(delay.seconds + delay.nanos / 1e9)
+    assert len(set(hints)) == 20
+    assert 1 <= min(hints)
+    assert max(hints) <= 2
 
 
 def test_the_tables_list_exactly_the_tested_cells() -> None:
@@ -404,3 +473,53 @@ def test_deflate_without_its_header_is_tolerated(doors: Doors, client: httpx2.Cl
     headers = {"content-type": "application/json", "content-encoding": "deflate"}
     assert client.post("/v1/traces", content=body, headers=headers).status_code == 200
     assert doors.sink.requests == [(Signal.TRACES, Encoding.JSON, sample(Signal.TRACES))]
+
+
+@pytest.fixture
+def _no_garbage_collection() -> Iterator[None]:
+    """What is not freed by itself stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+ENDINGS: dict[str, Callable[[], Exception | Accepted | concurrent.futures.Future[Accepted]]] = {
+    "accepted": Accepted,
+    "in part": lambda: Accepted(1, "why"),
+    "undecodable": lambda: errors.Undecodable("bad"),
+    "rejected": lambda: errors.Rejected("full"),
+    "failed": lambda: ZeroDivisionError("ours"),
+    "rejected later": lambda: failed_future(errors.Rejected("full")),
+    "failed later": lambda: failed_future(ZeroDivisionError("ours")),
+    "not acknowledged": PENDING,
+}
+
+
+def failed_future(error: Exception) -> concurrent.futures.Future[Accepted]:
+    future = PENDING()
+    future.set_exception(error)
+    return future
+
+
+@pytest.mark.usefixtures("_no_garbage_collection")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_calls_that_have_ended_leave_room_for_others(
+    doors: Doors, channel: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ending: str
+) -> None:
+    """However they ended: gRPC counts a call until the last reference to it is gone, and refuses more than so many."""
+    monkeypatch.setattr(limits, "ACK_WAIT_S", 0.001)
+    caplog.set_level(logging.CRITICAL, "haechi_collector.receive.status")  # what it captures, it keeps
+    codes = set()
+    export = channel.unary_unary(EXPORT)
+    for _ in range(3 * limits.GRPC_STREAMS_MAX):
+        answer = ENDINGS[ending]()
+        doors.sink.answers.append(answer)
+        try:
+            export(b"\x0a\x00", timeout=30)
+        except grpc.RpcError as error:
+            codes.add((error.code().name, "RST_STREAM" in error.details()))
+        if ending == "not acknowledged":
+            answer.set_result(Accepted())  # type: ignore[union-attr]
+    assert len(codes) <= 1
+    assert ("UNAVAILABLE", True) not in codes

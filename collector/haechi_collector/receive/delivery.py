@@ -37,13 +37,14 @@ def deliver(sink: Sink, incoming: Incoming, bytes_max: int, lease: Lease) -> Del
     """Decompress a body and hand it over. Runs on a worker thread. A body of no bytes is empty telemetry: accepted.
 
     Raises:
-        HaechiError: the body cannot be decompressed, or whatever the sink raises.
+        HaechiError: the body cannot be decompressed, its turn does not come, or whatever the sink raises.
     """
     body = decompress(incoming.body, incoming.coding, bytes_max, lease)
     if not body:
         future: concurrent.futures.Future[Accepted] = concurrent.futures.Future()
         future.set_result(Accepted())
         return Delivery(future, 0)
+    lease.wait_for_turn(len(body))
     future = sink.accept(incoming.signal, incoming.encoding, body, incoming.sender)
     lease.follow(future)
     return Delivery(future, len(body))

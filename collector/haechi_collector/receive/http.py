@@ -4,7 +4,8 @@ Guarantees: every answer is in the request's encoding (protobuf where it names n
 refused as soon as it is known to be too large, by its declared length before it is read, else while it is read or
 decompressed; success waits for the sink, and holds no thread while it waits.
 
-Decompression and the sink's decoding run on worker threads, so that a large body never holds up the event loop.
+Decompression and the sink's decoding run on worker threads that clients share fairly (`fair_workers`), so that a
+large body never holds up the event loop, and a client with many never the others.
 It is bare ASGI and not a framework by measurement: see docs/otlp.md.
 
 Source: OTLP specification 1.11, "OTLP/HTTP"; RFC 9110.
@@ -17,9 +18,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from haechi_collector import limits
+from haechi_collector.errors import Denied, OverQuota
+from haechi_collector.gate.credentials import credential_of_headers
+from haechi_collector.gate.gate import Gate, OpenGate
+from haechi_collector.gate.keys import Scope as KeyScope
 from haechi_collector.receive import compression
 from haechi_collector.receive.admission import Admission, Lease
 from haechi_collector.receive.delivery import Delivery, Incoming, deliver, settled
+from haechi_collector.receive.fair_workers import FairWorkers
+from haechi_collector.receive.peer import client_of
 from haechi_collector.receive.status import (
     CONTENT_TYPE,
     METHOD_NOT_ALLOWED,
@@ -31,12 +38,11 @@ from haechi_collector.receive.status import (
     retry_after_header,
     success_body,
 )
-from haechi_collector.sink import Encoding, Outcome, ReceiveObserver, Signal, Sink, Unobserved
+from haechi_collector.sink import Encoding, Outcome, ReceiveObserver, Sender, Signal, Sink, Unobserved
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PATHS: Final = {f"/v1/{signal}": signal for signal in Signal}
 _CONTENT_TYPES: Final = {b"application/x-protobuf": Encoding.PROTOBUF, b"application/json": Encoding.JSON}
@@ -80,47 +86,78 @@ class _Answer:
 
 
 def http_app(
-    sink: Sink, admission: Admission, request_bytes_max: int, observer: ReceiveObserver | None = None
-) -> AsgiApp:
+    sink: Sink,
+    admission: Admission,
+    request_bytes_max: int,
+    observer: ReceiveObserver | None = None,
+    gate: Gate | None = None,
+) -> "OtlpHttp":
     """Return the application that serves /v1/traces, /v1/logs and /v1/metrics.
 
-    ``request_bytes_max`` bounds a body before and after decompression, in bytes. Its worker threads are the event
-    loop's default executor.
+    ``request_bytes_max`` bounds a body before and after decompression, in bytes.
     """
-    return _OtlpHttp(sink, admission, request_bytes_max, observer or Unobserved())
+    return OtlpHttp(sink, admission, request_bytes_max, observer or Unobserved(), gate or OpenGate())
 
 
-class _OtlpHttp:
-    def __init__(self, sink: Sink, admission: Admission, request_bytes_max: int, observer: ReceiveObserver) -> None:
+class OtlpHttp:
+    """The application. Construct it with `http_app`; it serves between `start` and `stop`."""
+
+    def __init__(
+        self, sink: Sink, admission: Admission, request_bytes_max: int, observer: ReceiveObserver, gate: Gate
+    ) -> None:
+        self._gate = gate
         self._sink = sink
         self._admission = admission
         self._bytes_max = request_bytes_max
         self._observer = observer
+        self._workers = FairWorkers(limits.HTTP_WORKERS, "otlp-http-worker")
+
+    def start(self) -> None:
+        """Start the worker threads."""
+        self._workers.start()
+
+    def stop(self) -> None:
+        """Let the worker threads end. Idempotent."""
+        self._workers.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
         begun = time.perf_counter()
         head = _Head.of(scope["headers"])
         signal = _PATHS.get(scope["path"])
-        if signal is None:
-            answer = _refused(NOT_FOUND, head.encoding)
-        elif scope["method"] != "POST":
-            answer = _refused(METHOD_NOT_ALLOWED, head.encoding)
-        elif head.encoding is None:
-            answer = _refused(CONTENT_TYPE, None)
-        else:
-            answer = await self._receive(signal, head.encoding, head, receive)
+        answer = await self._answer(scope, signal, head, receive)
         if answer.body is not None:
             await _send(send, answer, answer.body, head.encoding)
         seconds = time.perf_counter() - begun
         self._observer.observe("http", signal or "", answer.outcome, seconds, answer.size)
 
-    async def _receive(self, signal: Signal, encoding: Encoding, head: _Head, receive: Receive) -> _Answer:
+    async def _answer(self, scope: Scope, signal: Signal | None, head: _Head, receive: Receive) -> _Answer:
+        try:
+            caller = self._gate.admit(credential_of_headers(scope["headers"]), KeyScope.INGEST)
+        except (Denied, OverQuota) as error:
+            return _refused(refusal_of(error), head.encoding)
+        if signal is None:
+            return _refused(NOT_FOUND, head.encoding)
+        if scope["method"] != "POST":
+            return _refused(METHOD_NOT_ALLOWED, head.encoding)
+        if head.encoding is None:
+            return _refused(CONTENT_TYPE, None)
+        address = client_of(scope["client"][0]) if scope["client"] else ""
+        sender = Sender(caller.project, caller.key_id or address)
+        answer = await self._receive(signal, head.encoding, head, sender, receive)
+        if answer.http_status == 200:
+            self._gate.charge(caller, answer.size)
+        return answer
+
+    async def _receive(
+        self, signal: Signal, encoding: Encoding, head: _Head, sender: Sender, receive: Receive
+    ) -> _Answer:
         size = 0
-        with self._admission.lease() as lease:
+        with self._admission.lease(sender.name) as lease:
             try:
                 coding = compression.coding_of(head.content_encoding)
                 body = await self._read_body(head, receive, lease)
-                delivery = await self._deliver(Incoming(signal, encoding, coding, body), lease)
+                delivery = await self._deliver(Incoming(signal, encoding, coding, body, sender), lease)
                 size = delivery.size
                 accepted = settled(delivery.future, 0)
             except _DisconnectedError:
@@ -147,8 +184,8 @@ class _OtlpHttp:
         return b"".join(chunks)
 
     async def _deliver(self, incoming: Incoming, lease: Lease) -> Delivery:
-        loop = asyncio.get_running_loop()
-        delivery = await loop.run_in_executor(None, deliver, self._sink, incoming, self._bytes_max, lease)
+        working = self._workers.submit(incoming.sender.name, deliver, self._sink, incoming, self._bytes_max, lease)
+        delivery = await asyncio.wrap_future(working)
         if not delivery.future.done():
             waiting = asyncio.ensure_future(asyncio.wrap_future(delivery.future))
             # `wait` leaves the future alone when its time is over; `wait_for` would cancel what the sink works on.
@@ -168,6 +205,8 @@ def _refused(refusal: Refusal, encoding: Encoding | None, size: int = 0) -> _Ans
     retry_after = retry_after_header(refusal)
     if retry_after is not None:
         headers.append((b"retry-after", retry_after.encode()))
+    if refusal.http_status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="Haechi"'))
     if refusal.http_status == 405:
         headers.append((b"allow", b"POST"))
     if refusal.http_status == 415:

@@ -4,23 +4,29 @@ Guarantees beyond uvicorn's own:
 
 * A request's head must be there ``limits.HEADER_READ_S`` after its first byte (or after the connection was made),
   its body ``limits.BODY_READ_S`` after that, or the connection is closed. uvicorn times idle connections alone.
+* A client that does not read its answers for ``limits.ANSWER_READ_S`` is cut off; so is one that sends more than
+  ``limits.PIPELINED_MAX`` requests ahead of their answers.
 * Head, trailers and chunk framing are bounded by ``limits.HTTP_HEADER_BYTES_MAX``; connections by
-  ``limits.CONNECTIONS_MAX``. The parser bounds neither.
+  ``limits.HTTP_CONNECTIONS_MAX``, which clients share fairly (`connections`). The parser bounds neither.
 * A port in use is reported by name before anything runs.
 """
 
 import asyncio
 import socket
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from haechi_collector import limits
-from haechi_collector.receive.http import AsgiApp
-from haechi_collector.sockets import listen
+from haechi_collector.gate.tls import Tls
+from haechi_collector.receive.connections import Connections
+from haechi_collector.receive.http import OtlpHttp
+from haechi_collector.receive.peer import client_of
+from haechi_collector.sockets import http_connections_max, listen
 
 _CHUNK_FRAME_BYTES: Final = 16
 """Of one chunk: eight digits of length and two line ends, rounded up."""
@@ -29,14 +35,15 @@ _CHUNK_FRAME_BYTES: Final = 16
 class HttpServer:
     """A server that is not started yet. Construct it with `serve_http`."""
 
-    def __init__(self, app: AsgiApp, host: str, port: int) -> None:
+    def __init__(self, app: OtlpHttp, host: str, port: int, tls: Tls | None) -> None:
+        self._app = app
         self._host = host
         self._port = port
         self._server = _Server(
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http=_BoundedProtocol,
+                http=partial(_BoundedProtocol, Connections(http_connections_max())),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
                 access_log=False,
@@ -44,6 +51,7 @@ class HttpServer:
                 proxy_headers=False,
                 server_header=False,
                 timeout_keep_alive=int(limits.KEEP_ALIVE_S),
+                ssl_context_factory=(lambda *_: tls.context()) if tls else None,
             )
         )
         self._thread: threading.Thread | None = None
@@ -59,6 +67,7 @@ class HttpServer:
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="otlp-http", daemon=True
         )
+        self._app.start()
         self._thread.start()
         self._server.ready.wait()
         return port
@@ -71,11 +80,12 @@ class HttpServer:
         self._server.should_exit = True
         self._thread.join()
         self._thread = None
+        self._app.stop()
 
 
-def serve_http(app: AsgiApp, host: str, port: int) -> HttpServer:
+def serve_http(app: OtlpHttp, host: str, port: int, tls: Tls | None = None) -> HttpServer:
     """Return a server for ``app``; port 0 takes any free one."""
-    return HttpServer(app, host, port)
+    return HttpServer(app, host, port, tls)
 
 
 class _Server(uvicorn.Server):
@@ -84,31 +94,41 @@ class _Server(uvicorn.Server):
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        workers = ThreadPoolExecutor(limits.HTTP_WORKERS, thread_name_prefix="otlp-http-worker")
-        asyncio.get_running_loop().set_default_executor(workers)
         await super().startup(sockets)
         self.ready.set()
 
 
 class _BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's connection, with a clock and a measure for what is not body."""
+    """uvicorn's connection, with clocks for what a client has to do, and measures for what is not body."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, table: Connections, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._clock: asyncio.TimerHandle | None = None
+        self._table = table
+        self._client = ""
+        self._clock: asyncio.TimerHandle | None = None  # runs while a request is arriving
+        self._answer_clock: asyncio.TimerHandle | None = None  # runs while answers wait to be read
+        self._unanswered: deque[RequestResponseCycle] = deque()
         self._bytes = 0
         self._body_bytes = 0
         self._body_parts = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._client = client_of(self.client[0]) if self.client else ""
         self._wind(limits.HEADER_READ_S)
-        if len(self.connections) > limits.CONNECTIONS_MAX:
-            transport.close()
+        self._table.opened(self._client, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._unwind()
+        self.resume_writing()
+        self._table.closed(self._client, self)
+        for cycle in self._unanswered:  # uvicorn tells the last one alone, and the others would answer into the void
+            cycle.disconnected = True
         super().connection_lost(exc)
+
+    def close_now(self) -> None:
+        """Close without waiting until what was written is read."""
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self._clock is None:
@@ -116,7 +136,7 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._bytes += len(data)
         super().data_received(data)
         framing = self._bytes - self._body_bytes - self._body_parts * _CHUNK_FRAME_BYTES
-        if framing > limits.HTTP_HEADER_BYTES_MAX:
+        if framing > limits.HTTP_HEADER_BYTES_MAX or len(self.pipeline) > limits.PIPELINED_MAX:
             self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -124,8 +144,10 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        self._table.busy(self._client, self)
         self._wind(limits.BODY_READ_S)
         super().on_headers_complete()
+        self._unanswered.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -136,6 +158,22 @@ class _BoundedProtocol(HttpToolsProtocol):
         self._unwind()
         self._bytes = self._body_bytes = self._body_parts = 0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._unanswered.popleft()
+        super().on_response_complete()
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self._table.idle(self._client, self)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._answer_clock = self.loop.call_later(limits.ANSWER_READ_S, self.close_now)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._answer_clock is not None:
+            self._answer_clock.cancel()
+            self._answer_clock = None
 
     def _wind(self, seconds: float) -> None:
         self._unwind()

@@ -1,7 +1,9 @@
 """What is answered: success and refusal, for both transports and both encodings.
 
 Guarantee: every error that is not the sender's becomes UNAVAILABLE / 503 with the time to come back, which every
-OTLP client retries. 500, UNKNOWN and INTERNAL, which make clients drop their data, are never answered.
+OTLP client retries. 500, UNKNOWN and INTERNAL, which make clients drop their data, are never answered. The time
+to come back is the error's and up to ``limits.RETRY_SPREAD_S`` more, by chance, so that those who were refused
+together do not come back together.
 
 ==================== ==================== ====== ========= =========================================
 error                gRPC                 HTTP   sent      details
@@ -10,6 +12,9 @@ Undecodable          INVALID_ARGUMENT     400    never     google.rpc.BadRequest
 TooLarge             RESOURCE_EXHAUSTED   413    never     none: RetryInfo would ask for it again
 UnsupportedEncoding  UNIMPLEMENTED        415    never     none
 any other Invalid    INVALID_ARGUMENT     400    never     google.rpc.BadRequest
+Unauthenticated      UNAUTHENTICATED      401    never     none; HTTP: WWW-Authenticate
+Forbidden            PERMISSION_DENIED    403    never     none
+OverQuota            RESOURCE_EXHAUSTED   429    again     google.rpc.RetryInfo, Retry-After
 Rejected             UNAVAILABLE          503    again     google.rpc.RetryInfo, Retry-After
 anything else        UNAVAILABLE          503    again     google.rpc.RetryInfo, Retry-After
 ==================== ==================== ====== ========= =========================================
@@ -19,6 +24,7 @@ Source: OTLP specification 1.11, "Failures" and "OTLP/HTTP Response".
 
 import logging
 import math
+import random
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,7 +35,16 @@ from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
 from haechi_collector import limits
-from haechi_collector.errors import Invalid, Rejected, TooLarge, UnsupportedEncoding
+from haechi_collector.errors import (
+    Forbidden,
+    HaechiError,
+    Invalid,
+    OverQuota,
+    Rejected,
+    TooLarge,
+    Unauthenticated,
+    UnsupportedEncoding,
+)
 from haechi_collector.sink import Accepted, Encoding, Outcome, Signal
 
 _log = logging.getLogger(__name__)
@@ -65,24 +80,39 @@ CONTENT_TYPE: Final = Refusal(
 )
 
 
+_NEVER: Final[tuple[tuple[type[HaechiError], Outcome, int, int], ...]] = (
+    (Unauthenticated, Outcome.UNAUTHENTICATED, code_pb2.UNAUTHENTICATED, 401),
+    (Forbidden, Outcome.FORBIDDEN, code_pb2.PERMISSION_DENIED, 403),
+    (TooLarge, Outcome.TOO_LARGE, code_pb2.RESOURCE_EXHAUSTED, 413),
+    (UnsupportedEncoding, Outcome.UNSUPPORTED_ENCODING, code_pb2.UNIMPLEMENTED, 415),
+    (Invalid, Outcome.UNDECODABLE, code_pb2.INVALID_ARGUMENT, 400),
+)
+
+
 def refusal_of(error: Exception) -> Refusal:
-    """Return what to answer for ``error``. One that is not ours to expect is logged with its traceback."""
+    """Return what to answer for ``error``. One that is not ours to expect is logged with its traceback.
+
+    The error loses its traceback: that leads to the frames of the request, and they lead back to the error. Such a ring
+    keeps the body and the gRPC call until garbage is collected, and gRPC refuses new streams for those that are kept.
+    """
+    refusal = _told(error)
+    error.__traceback__ = None
+    return refusal
+
+
+def _told(error: Exception) -> Refusal:
     text = _clip(str(error), limits.ERROR_MESSAGE_CHARS_MAX)
-    match error:
-        case Rejected():
-            return Refusal(Outcome.REJECTED, code_pb2.UNAVAILABLE, 503, text, error.retry_after_s)
-        case TooLarge():
-            return Refusal(Outcome.TOO_LARGE, code_pb2.RESOURCE_EXHAUSTED, 413, text)
-        case UnsupportedEncoding():
-            return Refusal(Outcome.UNSUPPORTED_ENCODING, code_pb2.UNIMPLEMENTED, 415, text)
-        case Invalid():
-            return Refusal(Outcome.UNDECODABLE, code_pb2.INVALID_ARGUMENT, 400, text)
-        case _:
-            _log.error("a request failed; its sender is asked to come back", exc_info=error)
-            # The text stays in the log: it may name paths or hold a part of the data.
-            return Refusal(
-                Outcome.FAILED, code_pb2.UNAVAILABLE, 503, "internal failure, try again", limits.RETRY_AFTER_S
-            )
+    if isinstance(error, OverQuota):
+        return Refusal(Outcome.OVER_QUOTA, code_pb2.RESOURCE_EXHAUSTED, 429, text, error.retry_after_s)
+    if isinstance(error, Rejected):
+        return Refusal(Outcome.REJECTED, code_pb2.UNAVAILABLE, 503, text, _spread(error.retry_after_s))
+    for kind, outcome, code, http_status in _NEVER:
+        if isinstance(error, kind):
+            return Refusal(outcome, code, http_status, text)
+    _log.error("a request failed; its sender is asked to come back", exc_info=error)
+    # The text stays in the log: it may name paths or hold a part of the data.
+    wait_s = _spread(limits.RETRY_AFTER_S)
+    return Refusal(Outcome.FAILED, code_pb2.UNAVAILABLE, 503, "internal failure, try again", wait_s)
 
 
 def outcome_of(accepted: Accepted) -> Outcome:
@@ -120,8 +150,17 @@ def refusal_trailers(refusal: Refusal) -> tuple[tuple[str, bytes], ...]:
 
 
 def retry_after_header(refusal: Refusal) -> str | None:
-    """Return the Retry-After header: whole seconds, 1 or more; None when nothing is to be sent again."""
-    return None if refusal.retry_after_s is None else str(max(1, math.ceil(refusal.retry_after_s)))
+    """Return the Retry-After header: whole seconds, 1 or more; None when nothing is to be sent again.
+
+    A fraction is rounded up or down by chance, in its proportion: always up would bring all back in the same second.
+    """
+    if refusal.retry_after_s is None:
+        return None
+    return str(max(1, math.floor(refusal.retry_after_s + random.random())))  # noqa: S311  spreads load, hides nothing
+
+
+def _spread(seconds: float) -> float:
+    return seconds + random.uniform(0, limits.RETRY_SPREAD_S)  # noqa: S311  spreads load, hides nothing
 
 
 def _status(refusal: Refusal) -> Any:
