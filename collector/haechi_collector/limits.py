@@ -175,9 +175,9 @@ MALLOC_ARENAS: Final = 2
 JOURNAL_BYTES_MAX: Final = 8 * 1024 * MIB
 """Default size of the journal on disk (setting journal_bytes_max)."""
 
-GROUP_BYTES_MAX: Final = 4 * MIB
+GROUP_BYTES_MAX: Final = 8 * MIB
 """Bodies that are decoded together. Larger ones are decoded alone, on the thread that read them. Higher: those behind
-wait longer, a group of 4 MiB takes about 15 ms. Lower: small requests share less."""
+wait longer, a group of 8 MiB takes about 25 ms. Lower: small requests share less."""
 
 JOURNAL_FRESH_BYTES_MAX: Final = 128 * MIB
 """Accepted entries kept in memory until they are in a block. Lower: a short burst is read back from the file and parsed

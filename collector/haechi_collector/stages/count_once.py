@@ -47,6 +47,8 @@ _FILLED: Final = (
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
+_Responses = tuple[Rows, Keys]
+"""Rows that tell a response id, and a key for each."""
 
 
 class Calls(Protocol):
@@ -87,9 +89,10 @@ def count_once(spans: pa.RecordBatch, calls: Calls, memory: CallMemory) -> pa.Re
     usage = _mask(pc.is_in(spans.column("usage_source"), pa.array(["reported", "counted"])))
     keys = span_keys(spans)
     inference = _mask(calls.is_inference)
-    repeated, kept, yielding = _same_response(spans, calls, keys, usage & inference, memory)
+    responses = _responses(calls, keys, usage & inference)
+    repeated, kept, yielding = _same_response(spans, calls, keys, responses, memory)
     repeated |= _above_another(keys, usage & ~repeated, inference, memory)
-    _remember_responses(spans, calls, keys, usage & inference & ~repeated, memory)
+    _remember(spans, keys, responses, repeated, memory)
     filled = _fill(spans, kept, yielding, _mask(calls.yields))
     return _clear(filled, repeated)
 
@@ -103,15 +106,15 @@ def _mask(array: pa.BooleanArray) -> Mask:
 
 
 def _same_response(
-    spans: pa.RecordBatch, calls: Calls, keys: SpanKeys, candidates: Mask, memory: CallMemory
+    spans: pa.RecordBatch, calls: Calls, keys: SpanKeys, responses: _Responses, memory: CallMemory
 ) -> tuple[Mask, Rows, Rows]:
     """Mark the rows that yield to another span of their response; also the pairs (kept, yielding) of this batch."""
     repeated = np.zeros(spans.num_rows, np.bool_)
     kept: list[int] = []
     yielding: list[int] = []
-    rows, responses = _responses(calls, keys, candidates)
-    place = memory.responses.find(responses)
-    _, group, sizes = np.unique(responses, return_inverse=True, return_counts=True)
+    rows, ids = responses
+    place = memory.responses.find(ids)
+    _, group, sizes = np.unique(ids, return_inverse=True, return_counts=True)
     known, shared = np.flatnonzero(place >= 0), np.flatnonzero((place < 0) & (sizes[group] > 1))
     if known.size or shared.size:
         start, end = _times(spans)
@@ -129,7 +132,7 @@ def _same_response(
     return repeated, np.array(kept, np.int64), np.array(yielding, np.int64)
 
 
-def _responses(calls: Calls, keys: SpanKeys, candidates: Mask) -> tuple[Rows, Keys]:
+def _responses(calls: Calls, keys: SpanKeys, candidates: Mask) -> _Responses:
     """Return the candidates that tell a response id, and a key for each."""
     rows = np.flatnonzero(candidates & _mask(pc.not_equal(calls.response_id, "")))
     ids = calls.response_id.take(pa.array(rows)).to_pylist()
@@ -148,10 +151,12 @@ def _times(spans: pa.RecordBatch) -> tuple[Rows, Rows]:
     return start, start + np.minimum(duration, np.uint64(2**62)).astype(np.int64)
 
 
-def _remember_responses(spans: pa.RecordBatch, calls: Calls, keys: SpanKeys, counted: Mask, memory: CallMemory) -> None:
-    rows, responses = _responses(calls, keys, counted)
+def _remember(spans: pa.RecordBatch, keys: SpanKeys, responses: _Responses, repeated: Mask, memory: CallMemory) -> None:
+    rows, ids = responses
+    kept = ~repeated[rows]
+    rows = rows[kept]
     start, end = _times(spans)
-    memory.responses.put(responses, keys.span[rows].view(np.int64), start[rows], end[rows])
+    memory.responses.put(ids[kept], keys.span[rows].view(np.int64), start[rows], end[rows])
 
 
 # --- sums and repetitions above a call --------------------------------------------------------------------
