@@ -1,5 +1,8 @@
 """Migrations run once, in order, alone, and are parsed by the engine in their form for a cluster too."""
 
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,13 +106,24 @@ def test_a_living_lock_is_waited_for_and_an_abandoned_one_succeeded(
     """By the server's clock, as the lock's comment says."""
     fresh.command("CREATE DATABASE `an other`", needs_database=False)
     fresh.command(
-        "CREATE TABLE schema_migration_lock_3 (held UInt8) ENGINE = Memory COMMENT 'host process 1 until 9999999999'"
+        "CREATE TABLE schema_migration_lock_3 (held UInt8) ENGINE = Memory COMMENT 'h process 1 run a until 9999999999'"
     )
     monkeypatch.setattr(migrate_module, "MIGRATION_WAIT_S", 0.3)
-    with pytest.raises(StoreUnavailable, match=r"another collector \(host process 1"):
+    with pytest.raises(StoreUnavailable, match=r"another collector \(h process 1 run a"):
         migrate(fresh)
     assert tables(fresh) == {"schema_migration_lock_3"}
-    fresh.command("ALTER TABLE schema_migration_lock_3 MODIFY COMMENT 'host process 1 until 1'")
+    fresh.command("ALTER TABLE schema_migration_lock_3 MODIFY COMMENT 'h process 1 run a until 1'")
+    assert migrate(fresh)
+    assert not {name for name in tables(fresh) if "lock" in name}
+
+
+def test_the_lock_of_a_killed_collector_of_this_machine_is_succeeded(fresh: StoreClient) -> None:
+    """Nobody waits ten minutes because a collector was killed while it made its tables."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    fresh.command("CREATE DATABASE `an other`", needs_database=False)
+    comment = f"{socket.gethostname()} process {ended.pid} run a until 9999999999"
+    fresh.command(f"CREATE TABLE schema_migration_lock_3 (held UInt8) ENGINE = Memory COMMENT '{comment}'")
     assert migrate(fresh)
     assert not {name for name in tables(fresh) if "lock" in name}
 

@@ -7,8 +7,9 @@ Every statement can be run again, so a migration that was cut off goes on where 
 In a cluster a table ``t`` becomes ``t_local`` with the Replicated engine on every node, and ``t``, Distributed over it.
 
 The lock is a table: ClickHouse makes a table of a name once, and in a cluster the queue of distributed statements
-orders the attempts. A lock carries its time of expiry by the server's clock; an abandoned one is succeeded by one with
-the next number, so that no one ever removes a lock that is not theirs to remove.
+orders the attempts. A lock carries its holder and its time of expiry by the server's clock; one that is over, or whose
+holder on this machine has ended, is succeeded by one with the next number, so that no one ever removes a lock that is
+not theirs to remove.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ import logging
 import os
 import random
 import re
+import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -35,6 +37,8 @@ logger = logging.getLogger(__name__)
 _FILE: Final = re.compile(r"(\d{4})_(\w+)\.sql")
 _ALREADY_EXISTS: Final = 57
 _LOCK: Final = "schema_migration_lock_"
+_HOLDER: Final = re.compile(r"(?P<host>.+) process (?P<pid>\d+) run (?P<run>\w+) until (?P<until>\d+)")
+_RUN: Final = secrets.token_hex(4)  # tells this run of a program from an earlier one with the same number
 _RECORDS: Final = """CREATE TABLE IF NOT EXISTS haechi.schema_migrations
 (
     version UInt32,
@@ -211,11 +215,11 @@ def _try_lock(client: StoreClient, where: str) -> tuple[str | None, str]:
     """Return the lock's table when it is ours now, else None and who holds it."""
     now_s = _server_time_s(client)
     held = {int(name.removeprefix(_LOCK)): comment for name, comment in _tables(client, _LOCK).items()}
-    living = [comment for comment in held.values() if _expiry_s(comment) > now_s]
+    living = [comment for comment in held.values() if _is_held(comment, now_s)]
     if living:
         return None, living[0]
     table = f"{_LOCK}{max(held, default=0) + 1}"
-    comment = f"{socket.gethostname()} process {os.getpid()} until {int(now_s + MIGRATION_LOCK_S)}"
+    comment = f"{socket.gethostname()} process {os.getpid()} run {_RUN} until {int(now_s + MIGRATION_LOCK_S)}"
     try:
         client.command(f"CREATE TABLE {table}{where} (held UInt8) ENGINE = Memory COMMENT {literal(comment)}")
     except StoreError as error:
@@ -223,7 +227,7 @@ def _try_lock(client: StoreClient, where: str) -> tuple[str | None, str]:
             raise
         return None, "unknown"
     others = {name: other for name, other in _tables(client, _LOCK).items() if name != table}
-    rival = next((other for other in others.values() if _expiry_s(other) > now_s), None)
+    rival = next((other for other in others.values() if _is_held(other, now_s)), None)
     if rival is not None:  # made between our two looks: both step back
         client.command(f"DROP TABLE IF EXISTS {table}{where} SYNC")
         return None, rival
@@ -237,6 +241,22 @@ def _server_time_s(client: StoreClient) -> int:
     return int(rows["now_s"][0].as_py())
 
 
-def _expiry_s(comment: str) -> int:
-    text = comment.rpartition(" ")[2]
-    return int(text) if text.isdigit() else 0
+def _is_held(comment: str, now_s: int) -> bool:
+    """Say whether a lock counts: its time is not over, and its holder, if of this machine, still runs."""
+    holder = _HOLDER.fullmatch(comment)
+    if holder is None or int(holder["until"]) <= now_s:
+        return False
+    if holder["host"] != socket.gethostname():
+        return True
+    pid = int(holder["pid"])
+    return holder["run"] == _RUN if pid == os.getpid() else _runs(pid)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -39,4 +39,4 @@ FROM
 GROUP BY signal;
 
 -- The letter's name, so that it is replayed once.
-ALTER TABLE haechi.dead_letters ADD COLUMN IF NOT EXISTS id String DEFAULT hex(sipHash128(payload, ingested_at));
+ALTER TABLE haechi.dead_letters ADD COLUMN IF NOT EXISTS id String DEFAULT hex(sipHash128(payload, ingested_at)) FIRST;
