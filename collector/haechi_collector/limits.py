@@ -72,6 +72,9 @@ silent suffice to keep the others out."""
 FILES_KEPT: Final = 1_024
 """Open files that are not for the doors' connections: the journal, the store's connections, the page."""
 
+GRPC_FRAME_BYTES: Final = 1 * MIB
+"""Largest frame of HTTP/2. By default 16 KiB: a request of 1.4 MB comes in 83 frames, each handled by itself."""
+
 GRPC_STREAMS_MAX: Final = 64
 """Requests under way on one gRPC connection; more wait in the client. More: a client that opens many and cancels them
 at once (rapid reset) makes us do that much work for each connection."""

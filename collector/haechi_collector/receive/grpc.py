@@ -224,6 +224,7 @@ def _options(request_bytes_max: int) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", request_bytes_max),
         ("grpc.per_message_decompression", 0),
         ("grpc.max_concurrent_streams", limits.GRPC_STREAMS_MAX),
+        ("grpc.http2.max_frame_size", limits.GRPC_FRAME_BYTES),
         ("grpc.server.max_pending_requests", limits.GRPC_PENDING_MAX),
         ("grpc.server.max_pending_requests_hard_limit", limits.GRPC_PENDING_MAX),
         ("grpc.max_allowed_incoming_connections", grpc_connections_max()),
