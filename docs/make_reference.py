@@ -109,7 +109,7 @@ TABLES = {
     "scores": "Judgements on spans: evaluations, feedback, checks. Read with `FINAL` to see a re-sent id once.",
     "dead_letters": "Rows that could not be stored, with the reason; `payload` is an Arrow IPC stream of them.",
     "deletions": "One row per run of `haechi delete`: how many rows of which tables, never what they were.",
-    "ledger": "What each collector accepted and what became of it (docs/delivery.md); view `ledger_now`: the latest of all.",
+    "ledger": "What each collector accepted and what became of it (docs/delivery.md); `ledger_now`: the latest.",
     "price_audit": "One row per run of `haechi reprice`.",
 }
 
