@@ -47,6 +47,9 @@ STORE_STOP_S: Final = 10.0
 STORE_MEMORY_SHARE: Final = 0.5
 """Share of the machine's memory that the engine may use; above it statements fail with code 241."""
 
+STORE_MERGE_NICE: Final = 10
+"""How far merges stand back when the CPU is short. 0: an acknowledgement and a query wait for merges of older rows."""
+
 STORE_CACHE_BYTES: Final = 128 * MIB
 """Size of each of the engine's caches (marks, primary indexes, skipping indexes)."""
 

@@ -31,6 +31,7 @@ from haechi_collector.store.embedded_limits import (
     STORE_CACHE_BYTES,
     STORE_INSERT_MEMORY_BYTES,
     STORE_MEMORY_SHARE,
+    STORE_MERGE_NICE,
     STORE_STATEMENT_WAIT_S,
     STORE_STATEMENTS_MAX,
 )
@@ -49,6 +50,7 @@ _CONFIG: Final = """<clickhouse>
   <mark_cache_size>{cache}</mark_cache_size>
   <primary_index_cache_size>{cache}</primary_index_cache_size>
   <index_mark_cache_size>{cache}</index_mark_cache_size>
+  <os_threads_nice_value_merge_mutate>{merge_nice}</os_threads_nice_value_merge_mutate>
   {backups}
 </clickhouse>
 """
@@ -329,7 +331,11 @@ def _configure(directory: Path, *, backups: bool) -> Path:
     users.write_text(ROLES_XML, "utf-8")
     allowed = "<backups><allowed_path>/</allowed_path></backups>" if backups else ""
     text = _CONFIG.format(
-        users=escape(str(users)), memory_share=STORE_MEMORY_SHARE, cache=STORE_CACHE_BYTES, backups=allowed
+        users=escape(str(users)),
+        memory_share=STORE_MEMORY_SHARE,
+        cache=STORE_CACHE_BYTES,
+        merge_nice=STORE_MERGE_NICE,
+        backups=allowed,
     )
     config.write_text(text, "utf-8")
     return config
