@@ -20,6 +20,7 @@ FLOORS = [
         "__init__",
         "__main__",
         "cli",
+        "cli_command",
         "cli_dead_letters",
         "cli_journal",
         "cli_keep",

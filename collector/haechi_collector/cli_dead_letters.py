@@ -7,15 +7,14 @@ have one writer. Where none runs, the command opens both.
 import argparse
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from haechi_collector.cli_command import carried_out
 from haechi_collector.config import Config
-from haechi_collector.control import Told, ask
 from haechi_collector.errors import SettingError
 from haechi_collector.opening import open_dead_letters
 from haechi_collector.times import parse_time
@@ -40,7 +39,7 @@ def run_dead_letters(config: Config, options: argparse.Namespace) -> int:
 
 
 def _list(config: Config, arguments: Mapping[str, Any], _: argparse.Namespace) -> int:
-    groups = _carried_out(config, "list", arguments)["groups"]
+    groups = carried_out(config, "dead-letters list", arguments, open_dead_letters)["groups"]
     if not groups:
         print("no dead letters")
         return 0
@@ -55,7 +54,7 @@ def _list(config: Config, arguments: Mapping[str, Any], _: argparse.Namespace) -
 
 
 def _replay(config: Config, arguments: Mapping[str, Any], _: argparse.Namespace) -> int:
-    told = _carried_out(config, "replay", arguments)
+    told = carried_out(config, "dead-letters replay", arguments, open_dead_letters)
     print(f"replayed {told['letters']:,} letters, {told['rows']:,} rows")
     if told["failed_again"]:
         print(f"{told['failed_again']:,} rows failed again; they are dead letters with the new reason")
@@ -67,13 +66,13 @@ def _replay(config: Config, arguments: Mapping[str, Any], _: argparse.Namespace)
 
 
 def _drop(config: Config, arguments: Mapping[str, Any], options: argparse.Namespace) -> int:
-    found = _carried_out(config, "drop", {**arguments, "dry_run": True})
+    found = carried_out(config, "dead-letters drop", {**arguments, "dry_run": True}, open_dead_letters)
     print(f"{found['letters']:,} letters, {found['rows']:,} rows")
     if not found["letters"] or options.dry_run:
         return 0
     if not options.yes and not _agreed():
         return 1
-    _carried_out(config, "drop", arguments)
+    carried_out(config, "dead-letters drop", arguments, open_dead_letters)
     print("dropped")
     return 0
 
@@ -82,24 +81,3 @@ def _agreed() -> bool:
     if not sys.stdin.isatty():
         raise SettingError("--yes: is needed where nobody can be asked")
     return input("drop them for good? [y/N] ").strip().lower() in {"y", "yes"}
-
-
-def _carried_out(config: Config, action: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Have the running collector do it, else do it here."""
-    command = f"dead-letters {action}"
-    running = ask(config.data_dir, command, arguments) if config.data_dir.is_dir() else None
-    if running is not None:
-        return _shown(running)
-    if config.clickhouse is None and not (config.data_dir / "store").is_dir():
-        raise SettingError(f"--data-dir {config.data_dir}: holds no store; name the directory of haechi serve")
-    with ExitStack() as undo:
-        return _shown(open_dead_letters(config, undo).commands[command](arguments))
-
-
-def _shown(told: Told) -> dict[str, Any]:
-    while True:
-        try:
-            print(next(told), file=sys.stderr)
-        except StopIteration as end:
-            result: dict[str, Any] = end.value
-            return result

@@ -8,17 +8,15 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from haechi_collector import keeping
+from haechi_collector.cli_command import carried_out
 from haechi_collector.config import Config
-from haechi_collector.control import Told, ask
 from haechi_collector.doctor_keeping import bytes_a_day, in_force
 from haechi_collector.errors import SettingError
 from haechi_collector.limits import MIB
@@ -32,7 +30,7 @@ def run_retention(config: Config, *, apply: bool, as_json: bool) -> int:
         SettingError: the store cannot be had.
         StoreError: ClickHouse refused a statement or is gone.
     """
-    told = _carried_out(config, "retention", {"apply": apply})
+    told = carried_out(config, "retention", {"apply": apply}, open_keeper)
     if as_json:
         print(json.dumps(told))
         return 0
@@ -60,13 +58,13 @@ def run_delete(config: Config, options: argparse.Namespace) -> int:
     if not name:
         raise SettingError(f"--{kind}: expected an id, not nothing")
     arguments = {"kind": kind, "id": name, "project": options.project}
-    found = _carried_out(config, "delete", {**arguments, "dry_run": True})["rows"]
+    found = carried_out(config, "delete", {**arguments, "dry_run": True}, open_keeper)["rows"]
     print(f"{_rows(found)} of the {kind} {name}")
     if options.dry_run or not found:
         return 0
     if not options.yes and not _agreed():
         return 1
-    done = _carried_out(config, "delete", {**arguments, "dry_run": False})
+    done = carried_out(config, "delete", {**arguments, "dry_run": False}, open_keeper)
     freed = (
         "" if done["frees_at_once"] else "; the server removes the old files within its old_parts_lifetime (8 minutes)"
     )
@@ -92,7 +90,7 @@ def run_backup(config: Config, directory: Path, base: Path | None) -> int:
         StoreError: ClickHouse refused or is gone; what was copied until then is not a backup.
     """
     arguments = {"directory": str(directory.absolute()), "base": str(base.absolute()) if base else ""}
-    told = _carried_out(config, "backup", arguments)
+    told = carried_out(config, "backup", arguments, open_keeper)
     print(f"backed up to {told['directory']}: {told['bytes'] / MIB:,.1f} MiB")
     return 0
 
@@ -107,23 +105,3 @@ def run_restore(config: Config, directory: Path) -> int:
     keeping.restore(directory, config.data_dir)
     print(f"restored {directory} into {config.data_dir}; start it: haechi serve --data-dir {config.data_dir}")
     return 0
-
-
-def _carried_out(config: Config, command: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Have the running collector do it, else do it here."""
-    running = ask(config.data_dir, command, arguments) if config.data_dir.is_dir() else None
-    if running is not None:
-        return _shown(running)
-    if config.clickhouse is None and not (config.data_dir / "store").is_dir():
-        raise SettingError(f"--data-dir {config.data_dir}: holds no store; name the directory of haechi serve")
-    with ExitStack() as undo:
-        return _shown(open_keeper(config, undo).commands[command](arguments))
-
-
-def _shown(told: Told) -> dict[str, Any]:
-    while True:
-        try:
-            print(next(told), file=sys.stderr)
-        except StopIteration as end:
-            result: dict[str, Any] = end.value
-            return result
