@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="haechi", description="OpenTelemetry collector for LLM applications")
     parser.add_argument("--version", action="version", version=f"haechi {version('haechi')}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_run(commands)
     _add_serve(commands)
     _add_store(commands)
     _add_sql(commands)
@@ -87,6 +88,18 @@ def _add_access(command: argparse.ArgumentParser) -> None:
 def _access(options: argparse.Namespace) -> ClientAccess:
     key = sys.stdin.readline().strip() if options.key == "-" else options.key
     return load_access({"key": key, "ca": options.ca, "client_cert": options.client_cert})
+
+
+def _add_run(commands: Commands) -> None:
+    command = commands.add_parser("run", help="run a Python program and observe its LLM calls", add_help=False)
+    command.add_argument("arguments", nargs=argparse.REMAINDER)
+
+    def run(options: argparse.Namespace) -> int:
+        from haechi._command import run
+
+        return run(options.arguments)
+
+    command.set_defaults(run=run)
 
 
 def _add_serve(commands: Commands) -> None:

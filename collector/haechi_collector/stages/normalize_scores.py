@@ -4,7 +4,8 @@ They come as log records or span events ``gen_ai.evaluation.result`` (OpenTeleme
 span (OpenLIT), or as ``annotations.N.annotation.*`` and ``evaluations.N.evaluation.*`` on evaluator spans
 (OpenInference). Evaluations are few: they are read one by one.
 
-Guarantee: the same judgement gets the same id when it comes again.
+Guarantee: the same judgement gets the same id when it comes again: the one that its sender chose
+(``haechi.score.id``), else one made of what it says.
 """
 
 import math
@@ -107,7 +108,8 @@ def score(fields: dict[str, Any], judged: Judged) -> Score:
         "timestamp": judged.timestamp_ns,
     }
     identity = "\0".join(str(row[key]) for key in row if key != "explanation")
-    return {**row, "id": blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest()}
+    made = blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return {**row, "id": _text(fields, names.SCORE_ID) or made}
 
 
 def to_batch(scores: list[Score], project: str, ingested_at_ns: int) -> pa.RecordBatch:

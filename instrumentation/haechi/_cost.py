@@ -1,0 +1,86 @@
+"""What a call cost, from the price book that the collector uses too.
+
+Guarantee: the figure is the price book's, or there is none. Reading the book takes a quarter of a second of CPU, so a
+background thread does it during the first call; a first call that ends before the book is read waits for it
+at most `WAIT_S`, and goes without a cost after that.
+
+Bound: the prices of `haechi.pricing.MODELS_MAX` models are kept resolved.
+"""
+
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from opentelemetry.util.types import AttributeValue
+
+from haechi import _guard
+from haechi_schemas import attributes as names
+
+if TYPE_CHECKING:
+    from haechi.pricing import PriceBook
+
+WAIT_S: Final = 1.0
+"""How long the first call may wait for the book. Shorter: on a busy machine the first calls have no cost."""
+
+_USAGE: Final = {
+    names.USAGE_INPUT_TOKENS: "input_tokens",
+    names.USAGE_OUTPUT_TOKENS: "output_tokens",
+    names.USAGE_CACHE_READ_TOKENS: "cache_read_tokens",
+    names.USAGE_CACHE_WRITE_TOKENS: "cache_write_tokens",
+    names.USAGE_CACHE_WRITE_1H_TOKENS: "cache_write_1h_tokens",
+    names.USAGE_REASONING_TOKENS: "reasoning_tokens",
+    names.USAGE_AUDIO_INPUT_TOKENS: "audio_input_tokens",
+    names.USAGE_AUDIO_OUTPUT_TOKENS: "audio_output_tokens",
+}
+
+
+class Prices:
+    """The price book of one process, read when the first call begins."""
+
+    def __init__(self) -> None:
+        self._book: PriceBook | None = None
+        self._begun = False
+        self._ready = threading.Event()
+
+    def warm(self) -> None:
+        """Begin to read the book, unless that has begun; returns at once."""
+        if not self._begun:
+            self._begun = True  # two threads here at once read the book twice; nothing else happens
+            threading.Thread(target=self._load, name="haechi-prices", daemon=True).start()
+
+    def after_fork(self) -> None:
+        """Begin again in a child process if the parent's thread had not finished."""
+        if self._book is None:
+            self._begun, self._ready = False, threading.Event()
+
+    def cost_usd(self, facts: Mapping[str, AttributeValue], at_ns: int) -> float | None:
+        """Return what the call with these span attributes cost, in US dollars, or None when that is unknown."""
+        usage = {field: facts[name] for name, field in _USAGE.items() if name in facts}
+        if not (usage.get("input_tokens") or usage.get("output_tokens")):
+            return None
+        if self._book is None and not (self._begun and self._ready.wait(WAIT_S)):
+            return None
+        return self._bill(facts, usage, at_ns)
+
+    def _bill(self, facts: Mapping[str, AttributeValue], counts: Mapping[str, object], at_ns: int) -> float | None:
+        from haechi.pricing import Unpriceable, Usage  # noqa: PLC0415  read with the book, not before
+
+        if self._book is None:
+            return None
+        models = (str(facts.get(name, "")) for name in (names.RESPONSE_MODEL, names.REQUEST_MODEL))
+        schedule = self._book.schedule(str(facts.get(names.PROVIDER_NAME, "")), *models)
+        rates = schedule.at(datetime.fromtimestamp(at_ns / 1e9, UTC)) if schedule else None
+        if rates is None:
+            return None
+        try:
+            return float(rates.cost(Usage(**counts)).cost)  # type: ignore[arg-type]  # the counts are integers
+        except Unpriceable:
+            return None
+
+    def _load(self) -> None:
+        with _guard.Kept("reading the price book"):
+            from haechi.pricing import PriceBook  # noqa: PLC0415  a quarter of a second
+
+            self._book = PriceBook.load()
+        self._ready.set()

@@ -1,0 +1,122 @@
+"""Model calls that a framework makes, told of only where no observed client made them.
+
+Guarantee: one model call is one span. Where an observed client answers underneath, its span is the call, and nothing is
+built here but a witness; otherwise the framework's own word is the span, made at the end with its real start, time to
+first chunk and number of chunks.
+
+`begin` makes runs for `haechi._wrapping`; they keep their errors to themselves.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from opentelemetry.context import Context, get_current
+
+from haechi import _failure, _guard, _scope, _wrapping, spans
+from haechi._content import Content
+from haechi._runtime import Runtime
+from haechi.instrument._steps import IDLE, Called
+from haechi.spans import Began, Call, Facts, Request, Witness
+from haechi_schemas import attributes as names
+
+INFERENCE: Final = frozenset({"chat", "text_completion", "generate_content"})
+EMBEDDINGS: Final = frozenset({"embeddings"})
+
+
+class Model(Protocol):
+    """What a framework's method that calls a model means. Stateless; one instance serves every call."""
+
+    operations: frozenset[str]
+    """Operations of an observed client that are this call."""
+
+    def within(self, called: Called) -> Context:
+        """Return the context in which the call begins."""
+
+    def request(self, called: Called, content: Content) -> Request:
+        """Return what was asked."""
+
+    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts | None:
+        """Return what was answered, by the result or by the items of a stream; None where no model was asked."""
+
+
+class ModelRun:
+    """One call of a model by a framework."""
+
+    __slots__ = ("_began", "_called", "_items", "_model", "_runtime", "_witness")
+
+    def __init__(self, runtime: Runtime, model: Model, called: Called) -> None:
+        self._runtime = runtime
+        self._model = model
+        self._called = called
+        self._items: list[Any] = []
+        self._witness = Witness()
+        within = model.within(called)
+        self._began = Began(runtime.clock(), within, self._witness)
+        _scope.enter(self, self._witness.inside(within), _scope.attributes(within))
+
+    def item(self, item: object) -> None:
+        """Keep what a stream yields, where it is needed. The framework keeps it too, until the stream ends."""
+        if not self._seen():
+            self._items.append(item)
+            if self._witness.chunks < len(self._items):  # else the framework has told of it already
+                self._witness.chunk(self._runtime.clock())
+
+    def stop(self, result: object) -> None:
+        """End well."""
+        self._finish(result, None)
+
+    def fail(self, error: BaseException) -> None:
+        """End with what the method raised."""
+        self._finish(None, error)
+
+    def _seen(self) -> bool:
+        return not self._model.operations.isdisjoint(self._witness.operations)
+
+    def _finish(self, result: object, error: BaseException | None) -> None:
+        with _KEPT:
+            _scope.leave(self)
+            if self._seen():
+                self._tell_outer()
+            else:
+                self._tell(result, error)
+
+    def _tell_outer(self) -> None:
+        if (outer := spans.witness(self._began.within)) is not None:
+            outer.operations |= self._witness.operations
+
+    def _tell(self, result: object, error: BaseException | None) -> None:
+        content, called = self._runtime.content, self._called
+        answer = self._model.answer(called, result, self._items, content)
+        if answer is None and error is None:
+            return
+        request = self._model.request(called, content)
+        if self._witness.chunks:
+            request.attributes[names.REQUEST_STREAM] = True
+        call = Call(self._runtime, request, self._began)
+        if error is not None and _failure.is_failure(error):
+            call.fail(error, answer)
+        else:
+            call.stop(answer or {})
+
+
+def begin(model: Model) -> Callable[[tuple[Any, ...], dict[str, Any]], _wrapping.Run]:
+    """Return what makes the run of each call of a method that calls a model."""
+
+    def begin_model(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _wrapping.Run:
+        runtime = spans.observing()
+        if runtime is None:
+            return IDLE
+        with _KEPT:
+            return ModelRun(runtime, model, Called(args, kwargs))
+        return IDLE
+
+    return begin_model
+
+
+def here(called: Called) -> Context:
+    """Return the current context, where the arguments say nothing better."""
+    del called
+    return get_current()
+
+
+_KEPT: Final = _guard.Kept("observing a model")

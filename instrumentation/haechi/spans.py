@@ -1,0 +1,259 @@
+"""The life of one model call: started, then finished exactly once.
+
+Guarantee: whoever finishes first (an answer, an error, the end of a stream, its being dropped) decides; the rest
+does nothing. The span carries everything that was known when it ended, and the metrics are recorded from the same
+facts. Nothing here raises into the application; `haechi.streams` and `haechi.instrument` call it inside
+`haechi._guard.Kept` or through the methods that say so.
+
+Source: semantic-conventions-genai, spans of inference clients.
+"""
+
+from collections.abc import Mapping
+from contextvars import Token
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final
+
+from opentelemetry import context, trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.util.types import AttributeValue
+
+from haechi import _guard, _runtime, _scope
+from haechi._content import Content
+from haechi._runtime import Runtime
+from haechi_schemas import attributes as names
+
+Facts = dict[str, AttributeValue]
+"""Attributes of a span, by their canonical names."""
+
+DESCRIPTION_CHARS_MAX: Final = 1_000
+"""Characters of an error's message in the span's status. Providers echo whole requests in theirs."""
+
+_INSIDE: Final = context.create_key("haechi-call")
+_WITNESS: Final = context.create_key("haechi-witness")
+_SUPPRESSED: Final = (
+    _INSIDE,  # a call made by a client library on behalf of a call that is observed already
+    "suppress_instrumentation",  # OpenTelemetry's own word for: not now
+    "suppress_language_model_instrumentation",  # the same, of OpenLLMetry
+)
+
+
+@dataclass(slots=True)
+class Request:
+    """What is asked of a model, as told by a client library.
+
+    ``attributes`` are the call's parameters and, where the setting wants it, content.
+    """
+
+    operation: str
+    provider: str
+    model: str
+    attributes: Facts
+
+
+class Witness:
+    """Learns of the model calls begun in a block, for who would tell of the call itself if nobody else did.
+
+    Frameworks call models of their own or through clients that are observed; only the innermost makes a span.
+    """
+
+    __slots__ = ("chunks", "first_chunk_ns", "operations")
+
+    def __init__(self) -> None:
+        self.operations: set[str] = set()
+        self.first_chunk_ns: int | None = None
+        self.chunks = 0
+
+    def inside(self, around: Context) -> Context:
+        """Return the context of a block that this witness watches."""
+        return context.set_value(_WITNESS, self, around)
+
+    def chunk(self, now_ns: int) -> None:
+        """Note that a chunk of a streamed answer has arrived."""
+        if self.chunks == 0:
+            self.first_chunk_ns = now_ns
+        self.chunks += 1
+
+
+def witness(within: Context | None = None) -> Witness | None:
+    """Return who watches a context, by default the current one."""
+    watching = context.get_value(_WITNESS, within)
+    return watching if isinstance(watching, Witness) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """How a call began of which is told when it is over.
+
+    Attributes:
+        start_ns: when, in nanoseconds since the epoch.
+        within: the context in which it began.
+        watched: who counted the chunks of its answer.
+    """
+
+    start_ns: int
+    within: Context
+    watched: Witness
+
+
+class Call:
+    """One model call, started when it is made; safe to finish from another thread or task."""
+
+    __slots__ = ("_facts", "_finished", "_first_chunk_ns", "_runtime", "_span", "_start_ns", "chunks")
+
+    def __init__(self, runtime: Runtime, request: Request, began: Began | None = None) -> None:
+        self._runtime = runtime
+        self._start_ns = began.start_ns if began else runtime.clock()
+        self._first_chunk_ns: int | None = began.watched.first_chunk_ns if began else None
+        self._finished = False
+        self.chunks = began.watched.chunks if began else 0
+        within = began.within if began else None
+        if (watching := witness(within)) is not None:
+            watching.operations.add(request.operation)
+        facts = request.attributes
+        facts[names.OPERATION_NAME] = request.operation
+        facts[names.PROVIDER_NAME] = request.provider
+        if request.model:
+            facts[names.REQUEST_MODEL] = request.model
+        facts.update(_scope.attributes(within))
+        self._facts = facts
+        name = f"{request.operation} {request.model}" if request.model else request.operation
+        self._span = runtime.tracer.start_span(
+            name, within, kind=SpanKind.CLIENT, attributes=facts, start_time=self._start_ns
+        )
+        if runtime.prices is not None:
+            runtime.prices.warm()
+
+    @property
+    def span(self) -> Span:
+        """The span of this call."""
+        return self._span
+
+    @property
+    def content(self) -> Content:
+        """The content setting that holds for this call."""
+        return self._runtime.content
+
+    @property
+    def finished(self) -> bool:
+        """Whether the call has ended."""
+        return self._finished
+
+    def current(self) -> "Inside":
+        """Make the call's span the current one, so that what its client library does lies under it."""
+        return Inside(self._span)
+
+    def chunk(self) -> None:
+        """Note that a chunk of a streamed answer has arrived."""
+        if self._first_chunk_ns is None:
+            self._first_chunk_ns = self._runtime.clock()
+        self.chunks += 1
+
+    def stop(self, facts: Mapping[str, AttributeValue]) -> None:
+        """Finish well, with what the answer says."""
+        self._finish(facts, None)
+
+    def fail(self, error: BaseException, facts: Mapping[str, AttributeValue] | None = None) -> None:
+        """Finish with the error that the application gets, and what was known of the answer."""
+        self._finish(facts or {}, error)
+
+    def _finish(self, facts: Mapping[str, AttributeValue], error: BaseException | None) -> None:
+        if self._finished:
+            return
+        self._finished = True
+        end_ns = self._runtime.clock()
+        with _FINISHING:
+            known = {**self._facts, **facts}
+            added = dict(facts)
+            if self._first_chunk_ns is not None:
+                added[names.RESPONSE_TIME_TO_FIRST_CHUNK] = (self._first_chunk_ns - self._start_ns) / 1e9
+                added[names.RESPONSE_CHUNK_COUNT] = self.chunks
+            if error is not None:
+                added.update(_error_facts(error))
+                _mark(self._span, error)
+            elif names.ERROR_TYPE in added:  # an answer that says that it is none
+                self._span.set_status(Status(StatusCode.ERROR))
+            known.update(added)
+            self._price(known, added)
+            self._span.set_attributes(added)
+            if self._runtime.metrics is not None:
+                self._runtime.metrics.record(known, (end_ns - self._start_ns) / 1e9)
+        self._span.end(end_ns)
+
+    def _price(self, known: Mapping[str, AttributeValue], added: Facts) -> None:
+        """Add the cost: what the provider itself says it was, else what the price book says."""
+        prices = self._runtime.prices
+        if prices is None:
+            added.pop(names.COST_USD, None)
+        elif names.COST_USD not in added and (cost := prices.cost_usd(known, self._start_ns)) is not None:
+            added[names.COST_USD] = cost
+
+
+class Inside:
+    """A block in which a call's span is current and further calls are part of it."""
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        self._token = context.attach(context.set_value(_INSIDE, True, trace.set_span_in_context(self._span)))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            context.detach(self._token)
+
+
+def observing() -> Runtime | None:
+    """Return the runtime if a call made now is to be observed; None when off, suppressed, or part of a call."""
+    runtime = _runtime.current()
+    if runtime is None:
+        return None
+    values = context.get_current()
+    for key in _SUPPRESSED:
+        if values.get(key):
+            return None
+    return runtime
+
+
+def inside() -> bool:
+    """Tell whether what happens now is part of a call that is observed."""
+    return bool(context.get_current().get(_INSIDE))
+
+
+def _error_facts(error: BaseException) -> Facts:
+    facts: Facts = {names.ERROR_TYPE: type(error).__qualname__}
+    status: Any = getattr(error, "status_code", None) or getattr(error, "code", None)  # the second: Google's
+    if isinstance(status, int) and 100 <= status <= 599:  # Ollama says -1 for none
+        facts[names.HTTP_STATUS_CODE] = status
+    told = getattr(error, "response", None)
+    if isinstance(told, Mapping):
+        facts |= _aws_error_facts(told)
+    return facts
+
+
+def _aws_error_facts(told: Mapping[str, Any]) -> Facts:
+    """Return what an error of AWS tells of itself; its class is the same for most."""
+    code = told.get("Error", {}).get("Code")
+    metadata = told.get("ResponseMetadata", {})
+    status, request_id = metadata.get("HTTPStatusCode"), metadata.get("RequestId")
+    facts: Facts = {names.ERROR_TYPE: code} if isinstance(code, str) and code else {}
+    if isinstance(status, int) and status != 200:  # a stream breaks off after a good beginning
+        facts[names.HTTP_STATUS_CODE] = status
+    if isinstance(request_id, str):
+        facts[names.AWS_REQUEST_ID] = request_id
+    return facts
+
+
+def _mark(span: Span, error: BaseException) -> None:
+    if isinstance(error, Exception):
+        span.record_exception(error)
+    span.set_status(Status(StatusCode.ERROR, str(error)[:DESCRIPTION_CHARS_MAX]))
+
+
+_FINISHING: Final = _guard.Kept("finishing a span")
