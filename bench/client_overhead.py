@@ -164,7 +164,9 @@ def imports(python: str, port: int, rounds: int) -> dict[str, dict[str, float]]:
                 seen[name].append(Child(process).started)
     return {
         name: {
-            key: round(statistics.median(s[key] for s in seen[name]) - statistics.median(s[key] for s in seen["bare"]), 1)
+            key: round(
+                statistics.median(s[key] for s in seen[name]) - statistics.median(s[key] for s in seen["bare"]), 1
+            )
             for key in ("import_cpu_ms", "import_wall_ms")
         }
         for name in CONTENDERS

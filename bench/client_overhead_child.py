@@ -78,9 +78,7 @@ def calls_of(port: str) -> dict[str, Callable[[int], None]]:
         client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, temperature=0.2)
 
     def stream(chunks: int) -> None:
-        for _ in client.chat.completions.create(
-            model="gpt-4o-mini", messages=MESSAGES, stream=True, max_tokens=chunks
-        ):
+        for _ in client.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True, max_tokens=chunks):
             pass
 
     return {"plain": plain, "stream": stream}

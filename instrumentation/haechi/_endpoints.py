@@ -5,8 +5,10 @@ provider for (`Endpoint.request`); its result and its errors are the application
 an observer is a plain call.
 """
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, Final, Protocol
 
 import wrapt
@@ -141,7 +143,33 @@ def asking_async(asker: Asker) -> Observer:
     return observer
 
 
-class _Observed(wrapt.FunctionWrapper):  # type: ignore[misc]  # wrapt has no types
+def running(begin: _wrapping.Begin, *, asynchronous: bool) -> Observer:
+    """Return the observer that runs something around a function or a coroutine function."""
+
+    def observer(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
+        run = begin((instance, *args), kwargs)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            run.fail(error)
+            raise
+        run.stop(result)
+        return result
+
+    async def async_observer(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
+        run = begin((instance, *args), kwargs)
+        try:
+            result = await wrapped(*args, **kwargs)
+        except BaseException as error:
+            run.fail(error)
+            raise
+        run.stop(result)
+        return result
+
+    return async_observer if asynchronous else observer
+
+
+class _Observed(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # not generic at run time
     """A method with our observer around it."""
 
 
@@ -170,6 +198,9 @@ class Patches:
         """Run something around ``owner.name``, a function of any kind. Nothing is done where `put` would do nothing."""
         original = vars(owner).get(name)
         if original is None or hasattr(original, _wrapping.WRAPPED):
+            return
+        if not isinstance(original, FunctionType):  # somebody's wrapper: called as they want to be called
+            self.put(owner, name, running(begin, asynchronous=inspect.iscoroutinefunction(original)))
             return
         self._undo.append((owner, name, original))
         setattr(owner, name, _wrapping.wrap(original, lambda _: begin))

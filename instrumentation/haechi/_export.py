@@ -109,7 +109,19 @@ class Pipeline:
             self._thread = start_new_thread(self._run, ())
         except RuntimeError:  # no more threads, or the interpreter ends: `flush` does the work then
             self._starting.append(None)
-        self._finalizers = [finalize(None, self.close, exitpriority=-100) for finalize in _finalizes()]
+        self._end_with_children()
+
+    def _end_with_children(self) -> None:
+        """Be told of the end of processes that end by ``os._exit``, which no exit handler sees."""
+        for name in ("multiprocessing.util", "billiard.util"):
+            if (util := sys.modules.get(name)) is not None:
+                self._finalizers.append(util.Finalize(None, self.close, exitpriority=-100))
+        signals = sys.modules.get("celery.signals")
+        if signals is not None:  # the processes of celery's pool run no finalizers either
+            signals.worker_process_shutdown.connect(self._end_of_worker, weak=True)
+
+    def _end_of_worker(self, **_: object) -> None:
+        self.close()
 
     def flush(self, timeout_s: float, answer_s: float | None = None) -> bool:
         """Send what waits now; return whether all of it was sent.
@@ -185,13 +197,17 @@ class Pipeline:
         self._outage.watch(self._dropped())
 
     def _empty(self, lane: Lane[Any]) -> None:
-        while batch := lane.peek():
+        size = self._config.batch_spans_max
+        while batch := lane.peek()[:size]:
             outcome = self._noted(self._wire.send(lane.signal, lane.exporter, batch, self._seconds()))
             if isinstance(outcome, _wire.Later):
                 if not self._wait_for(outcome):
                     return
+            elif isinstance(outcome, _wire.Refused) and outcome.divisible and len(batch) > 1:
+                size = len(batch) // 2  # down to the one that is at fault: it costs itself and no other
             else:
                 lane.settle(len(batch), delivered=isinstance(outcome, _wire.Delivered))
+                size *= 2
         if not self._failures:
             self._outage.over(self._dropped())
 
@@ -226,14 +242,6 @@ class Pipeline:
         for lane in self.lanes:
             dropped[_noun(lane)] += lane.dropped
         return dropped
-
-
-def _finalizes() -> list[Callable[..., Any]]:
-    """Return what the children of `multiprocessing` and of celery's copy of it call at their end: they end by
-    ``os._exit``, which no exit handler sees.
-    """
-    loaded = (sys.modules.get(name) for name in ("multiprocessing.util", "billiard.util"))
-    return [module.Finalize for module in loaded if module is not None]
 
 
 def _noun(lane: Lane[Any]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar, overload
 
-from haechi import _guard, _kinds, _runtime, _values, _wrapping
+from haechi import _guard, _kinds, _values, _wrapping
 from haechi._kinds import Kind
 from haechi._span import span
 
@@ -88,11 +88,17 @@ class _Observer:
         own = _qualified(function)
         name = own if self.name is None else f"{self.name}.{function.__name__}" if of_class else self.name
         arguments = _arguments(function, self.kind) if self.capture_input else None
-        return lambda args, kwargs: _Run(
-            span(name, kind=self.kind, **self.attributes),
-            arguments(args, kwargs) if arguments and _content_is_on() else None,
-            output=self.capture_output,
-        )
+
+        def begin(args: _Args, kwargs: _Kwargs) -> _Run:
+            begun = span(name, kind=self.kind, **self.attributes).start()
+            content = begun.records_content
+            if content and arguments is not None:
+                given = arguments(args, kwargs)
+                if given is not None:
+                    begun.input(given)
+            return _Run(begun, output=content and self.capture_output)
+
+        return begin
 
 
 class _Run:
@@ -100,12 +106,10 @@ class _Run:
 
     __slots__ = ("_items", "_output", "_span")
 
-    def __init__(self, begun: span, arguments: object, *, output: bool) -> None:
-        self._span = begun.start()
-        self._output = output and _content_is_on()
+    def __init__(self, begun: span, *, output: bool) -> None:
+        self._span = begun
+        self._output = output
         self._items: list[object] = []
-        if arguments is not None:
-            begun.input(arguments)
 
     def item(self, item: object) -> None:
         """Keep what a generator yields, while there is room."""
@@ -137,11 +141,6 @@ class _Run:
                     result = "".join(self._items)  # type: ignore[arg-type]  # all are text
         if result is not None:
             self._span.output(result)
-
-
-def _content_is_on() -> bool:
-    runtime = _runtime.current()
-    return runtime is not None and runtime.content.on
 
 
 def _qualified(function: Callable[..., Any]) -> str:

@@ -14,6 +14,7 @@ logger: Final = logging.getLogger("haechi")
 
 SAY_AFTER_S: Final = 10.0
 """How long an outage lasts before it is told of. Shorter: every restart of a collector is news."""
+_DROPPED: Final = "telemetry dropped: %s, not sent to %s: %s"
 
 
 class Outage:
@@ -52,9 +53,10 @@ class Outage:
         if self._since is None:
             return
         lost = self._lost(dropped)
-        if lost or self._said:
-            level = logging.WARNING if lost else logging.INFO
-            logger.log(level, "telemetry reaches %s again; dropped: %s (%s)", self._target, _words(lost), self._reason)
+        if lost:
+            logger.warning(_DROPPED, _words(lost), self._target, f"{self._reason}; sending works now")
+        elif self._said:
+            logger.info("telemetry reaches %s again; nothing was dropped", self._target)
         self._end(dropped)
 
     def close(self, dropped: Counter[str], waiting: Counter[str]) -> None:
@@ -62,7 +64,7 @@ class Outage:
         lost = self._lost(dropped) + waiting
         if lost:
             reason = self._reason or "there was no time left"
-            logger.warning("telemetry dropped: %s, not sent to %s: %s", _words(lost), self._target, reason)
+            logger.warning(_DROPPED, _words(lost), self._target, reason)
         self._end(dropped + waiting)
 
     def _begin(self, reason: str) -> None:

@@ -14,6 +14,9 @@ from typing import Final
 from opentelemetry.context import Context, attach, create_key, get_current, get_value, set_value
 from opentelemetry.util.types import AttributeValue
 
+DEPTH_MAX: Final = 2_000
+"""Scopes inside scopes. More: a program that forgets to leave, in a loop, would keep every one of them alive."""
+
 _KEY: Final = create_key("haechi.scope")
 _NONE: Final[Mapping[str, AttributeValue]] = {}
 
@@ -21,7 +24,7 @@ _NONE: Final[Mapping[str, AttributeValue]] = {}
 class _Scope:
     """One entered block: whose it is, the context before it, and the attributes of spans begun inside."""
 
-    __slots__ = ("attributes", "before", "outer", "owner")
+    __slots__ = ("attributes", "before", "depth", "outer", "owner")
 
     def __init__(
         self, owner: object, before: Context, outer: "_Scope | None", attributes: Mapping[str, AttributeValue]
@@ -30,12 +33,13 @@ class _Scope:
         self.before = before
         self.outer = outer
         self.attributes = attributes
+        self.depth: int = outer.depth + 1 if outer else 1
 
 
 def enter(
     owner: object, context: Context | None = None, attributes: Mapping[str, AttributeValue] | None = None
 ) -> None:
-    """Make a context current until ``owner`` leaves.
+    """Make a context current until ``owner`` leaves; nothing inside `DEPTH_MAX` others.
 
     Args:
         owner: who will leave; it may enter several times, the innermost is left first.
@@ -44,6 +48,8 @@ def enter(
     """
     before = get_current()
     outer = _of(before)
+    if outer is not None and outer.depth >= DEPTH_MAX:
+        return
     if attributes is None:
         attributes = outer.attributes if outer else _NONE
     attach(set_value(_KEY, _Scope(owner, before, outer, attributes), before if context is None else context))

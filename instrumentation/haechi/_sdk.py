@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from sys import getsizeof
 from typing import Any, Final
 
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -96,7 +97,12 @@ class _Metrics(MetricExporter):
 
 def tracer_provider(resource: Resource, processors: SynchronousMultiSpanProcessor) -> TracerProvider:
     """Make a provider; ends with the pipeline, so it needs no exit handler."""
-    return TracerProvider(resource=resource, active_span_processor=processors, shutdown_on_exit=False)
+    return TracerProvider(
+        resource=resource,
+        active_span_processor=processors,
+        shutdown_on_exit=False,
+        meter_provider=NoOpMeterProvider(),  # before 1.41 the SDK counts its own spans, for two metrics of no use here
+    )
 
 
 def span_processors(pipeline: Pipeline) -> SynchronousMultiSpanProcessor:

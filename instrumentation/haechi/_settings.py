@@ -70,7 +70,8 @@ def _milliseconds(text: str) -> float:
 
 
 def _names(text: str) -> frozenset[str]:
-    return frozenset(name.strip().lower().removeprefix("haechi-") for name in text.split(",") if name.strip())
+    words = (word.strip().lower().removeprefix("haechi-") for word in text.split(","))
+    return frozenset(word.replace("-", "_") for word in words if word)
 
 
 def _entry_points(text: str) -> frozenset[str]:

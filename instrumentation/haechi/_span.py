@@ -36,7 +36,7 @@ class span:  # noqa: N801  reads as a verb: `with haechi.span("rerank")`
         attributes: anything else to say; what is no text, number, boolean or list of text becomes JSON.
     """
 
-    __slots__ = ("_attributes", "_name", "_runtime", "_span", "_unfinished", "_words")
+    __slots__ = ("__weakref__", "_attributes", "_name", "_runtime", "_span", "_unfinished", "_words")
 
     def __init__(self, name: str, /, *, kind: _kinds.Kind | None = None, **attributes: object) -> None:
         self._name = name
@@ -60,6 +60,12 @@ class span:  # noqa: N801  reads as a verb: `with haechi.span("rerank")`
     def span_id(self) -> str:
         """Its own id, 16 hexadecimal digits; '' before the start and where nothing is recorded."""
         return _hex(self._span.get_span_context().span_id, 16)
+
+    @property
+    def records_content(self) -> bool:
+        """Whether `input` and `output` record anything: it has begun, is sampled, and the setting wants content."""
+        runtime = self._runtime
+        return runtime is not None and runtime.content.on and self._span.is_recording()
 
     def start(self, *, current: bool = True) -> Self:
         """Begin. A second start does nothing.
@@ -108,10 +114,10 @@ class span:  # noqa: N801  reads as a verb: `with haechi.span("rerank")`
 
     def _content(self, name: str, value: object) -> Self:
         runtime = self._runtime
-        if self._unfinished and runtime is not None and runtime.content.on:
+        if runtime is not None and self._unfinished and self.records_content:
             with _KEPT:
-                plain = _values.plain(value, runtime.content.chars_max)
                 content = runtime.content
+                plain = _values.plain(value, content.chars_max)
                 told = content.text(plain) if isinstance(plain, str) else content.json(plain)
                 self._span.set_attribute(name, told)
         return self

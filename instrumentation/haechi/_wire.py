@@ -23,18 +23,10 @@ if TYPE_CHECKING:
     from requests import Response, Session
 
 _AGAIN: Final = frozenset({429, 502, 503, 504})
+_TOO_LARGE: Final = 413
 _RETRY_AFTER_S_MAX: Final = 60.0
 """Longest pause that a collector may ask for. Longer: a wrong header keeps telemetry back for good."""
-_NOISY: Final = (
-    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
-    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
-    "opentelemetry.exporter.otlp.proto.http._log_exporter",
-    "opentelemetry.exporter.otlp.proto.grpc.exporter",
-    "opentelemetry.exporter.otlp.common.http",
-    "opentelemetry.sdk.metrics._internal.export",
-    "urllib3.connectionpool",
-    "urllib3.util.retry",
-)
+_NOISY: Final = ("opentelemetry.", "requests", "urllib3", "grpc")
 """Loggers that tell of every attempt. An application that logs at DEBUG would see ours between its own lines."""
 _MODULES: Final = {
     "traces": ("opentelemetry.exporter.otlp.proto.http.trace_exporter", "OTLPSpanExporter"),
@@ -58,9 +50,10 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Sending it again would not help."""
+    """Sending it again would not help; where ``divisible``, sending its parts may: one span in it is at fault."""
 
     reason: str
+    divisible: bool = False
 
 
 Outcome = Delivered | Later | Refused
@@ -84,11 +77,13 @@ class Wire:
         self._attempt.begin(seconds)
         try:
             result = self._exporter(signal, exporter).export(batch)
+        except LookupError as error:  # an exporter that is not installed
+            return Refused(str(error.args[0] if error.args else error))
         except Exception as error:  # noqa: BLE001  exporters are foreign code; what they raise is about this batch
-            return Refused(repr(error))
+            return Refused(repr(error), divisible=True)
         if getattr(result, "name", "") == "SUCCESS":
             return Delivered()
-        return self._attempt.outcome or Refused(f"exporter {exporter} failed")
+        return self._attempt.outcome or Refused(f"exporter {exporter} failed", divisible=not self._attempt.made)
 
     def shutdown(self) -> None:
         """Close what is open."""
@@ -104,11 +99,13 @@ class Wire:
         return made
 
     def _make(self, signal: str, name: str) -> Any:
-        hush(threading.get_ident())
         grpc = self._config.protocol == "grpc" and self._config.endpoint is None
         if name in {"otlp", "otlp_proto_http"} and not grpc:
-            return self._http(signal)
-        return _entry_point(signal, "otlp_proto_grpc" if name == "otlp" else name)()
+            made = self._http(signal)
+        else:
+            made = _entry_point(signal, "otlp_proto_grpc" if name == "otlp" else name)()
+        hush(threading.get_ident())
+        return made
 
     def _http(self, signal: str) -> Any:
         from importlib import import_module  # noqa: PLC0415  with the rest, in the exporting thread
@@ -128,11 +125,13 @@ class Attempt:
     def __init__(self) -> None:
         self.outcome: Later | Refused | None = None
         self.seconds = (10.0, 10.0)
+        self.made = False
 
     def begin(self, seconds: tuple[float, float]) -> None:
         """Forget the attempt before."""
         self.outcome = None
         self.seconds = seconds
+        self.made = False
 
     def answered(self, response: "Response") -> bool:
         """Note an answer; return whether it was a good one."""
@@ -141,7 +140,9 @@ class Attempt:
             return True
         reason = f"it answered {status} {response.reason or ''}".rstrip()
         again = status in _AGAIN
-        self.outcome = Later(reason, _retry_after(response)) if again else Refused(reason)
+        self.outcome = (
+            Later(reason, _retry_after(response)) if again else Refused(reason, divisible=status == _TOO_LARGE)
+        )
         return False
 
     def unanswered(self, error: Exception) -> None:
@@ -161,6 +162,7 @@ def observed_session(attempt: Attempt) -> "Session":
 
         def request(self, *args: Any, **options: Any) -> Response:
             options["timeout"] = attempt.seconds
+            attempt.made = True
             begun = time.monotonic()
             try:
                 response = self._once_more(begun, *args, **options)
@@ -195,10 +197,11 @@ _hush: Final = _Hush()
 
 
 def hush(thread: int) -> None:
-    """Keep what exporters log in a thread of ours out of the application's log."""
+    """Keep what exporters log in a thread of ours out of the application's log. Call it when they are imported."""
     _hush.threads.add(thread)
-    for name in _NOISY:
-        logging.getLogger(name).addFilter(_hush)  # adding it again changes nothing
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith(_NOISY):
+            logging.getLogger(name).addFilter(_hush)  # adding it again changes nothing
 
 
 def speak(thread: int) -> None:

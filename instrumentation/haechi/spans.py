@@ -9,26 +9,22 @@ Source: semantic-conventions-genai, spans of inference clients.
 """
 
 from collections.abc import Mapping
-from contextvars import Token
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from haechi import _guard, _runtime, _scope
+from haechi import _failure, _guard, _runtime, _scope
 from haechi._content import Content
 from haechi._runtime import Runtime
 from haechi_schemas import attributes as names
 
 Facts = dict[str, AttributeValue]
 """Attributes of a span, by their canonical names."""
-
-DESCRIPTION_CHARS_MAX: Final = 1_000
-"""Characters of an error's message in the span's status. Providers echo whole requests in theirs."""
 
 _INSIDE: Final = context.create_key("haechi-call")
 _WITNESS: Final = context.create_key("haechi-witness")
@@ -100,13 +96,13 @@ class Began:
 class Call:
     """One model call, started when it is made; safe to finish from another thread or task."""
 
-    __slots__ = ("_facts", "_finished", "_first_chunk_ns", "_runtime", "_span", "_start_ns", "chunks")
+    __slots__ = ("_facts", "_first_chunk_ns", "_runtime", "_span", "_start_ns", "_unfinished", "chunks")
 
     def __init__(self, runtime: Runtime, request: Request, began: Began | None = None) -> None:
         self._runtime = runtime
         self._start_ns = began.start_ns if began else runtime.clock()
         self._first_chunk_ns: int | None = began.watched.first_chunk_ns if began else None
-        self._finished = False
+        self._unfinished = [None]  # holds one item until the end; `pop` is atomic
         self.chunks = began.watched.chunks if began else 0
         within = began.within if began else None
         if (watching := witness(within)) is not None:
@@ -138,7 +134,7 @@ class Call:
     @property
     def finished(self) -> bool:
         """Whether the call has ended."""
-        return self._finished
+        return not self._unfinished
 
     def current(self) -> "Inside":
         """Make the call's span the current one, so that what its client library does lies under it."""
@@ -159,9 +155,10 @@ class Call:
         self._finish(facts or {}, error)
 
     def _finish(self, facts: Mapping[str, AttributeValue], error: BaseException | None) -> None:
-        if self._finished:
+        try:
+            self._unfinished.pop()
+        except IndexError:
             return
-        self._finished = True
         end_ns = self._runtime.clock()
         with _FINISHING:
             known = {**self._facts, **facts}
@@ -170,8 +167,7 @@ class Call:
                 added[names.RESPONSE_TIME_TO_FIRST_CHUNK] = (self._first_chunk_ns - self._start_ns) / 1e9
                 added[names.RESPONSE_CHUNK_COUNT] = self.chunks
             if error is not None:
-                added.update(_error_facts(error))
-                _mark(self._span, error)
+                added.update(_failure.facts(error))
             elif names.ERROR_TYPE in added:  # an answer that says that it is none
                 self._span.set_status(Status(StatusCode.ERROR))
             known.update(added)
@@ -179,6 +175,8 @@ class Call:
             self._span.set_attributes(added)
             if self._runtime.metrics is not None:
                 self._runtime.metrics.record(known, (end_ns - self._start_ns) / 1e9)
+            if error is not None:
+                _failure.note(self._span, error)
         self._span.end(end_ns)
 
     def _price(self, known: Mapping[str, AttributeValue], added: Facts) -> None:
@@ -193,20 +191,18 @@ class Call:
 class Inside:
     """A block in which a call's span is current and further calls are part of it."""
 
-    __slots__ = ("_span", "_token")
+    __slots__ = ("_span",)
 
     def __init__(self, span: Span) -> None:
         self._span = span
-        self._token: Token[Context] | None = None
 
     def __enter__(self) -> None:
-        self._token = context.attach(context.set_value(_INSIDE, True, trace.set_span_in_context(self._span)))
+        _scope.enter(self, context.set_value(_INSIDE, True, trace.set_span_in_context(self._span)))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._token is not None:
-            context.detach(self._token)
+        _scope.leave(self)
 
 
 def observing() -> Runtime | None:
@@ -224,36 +220,6 @@ def observing() -> Runtime | None:
 def inside() -> bool:
     """Tell whether what happens now is part of a call that is observed."""
     return bool(context.get_current().get(_INSIDE))
-
-
-def _error_facts(error: BaseException) -> Facts:
-    facts: Facts = {names.ERROR_TYPE: type(error).__qualname__}
-    status: Any = getattr(error, "status_code", None) or getattr(error, "code", None)  # the second: Google's
-    if isinstance(status, int) and 100 <= status <= 599:  # Ollama says -1 for none
-        facts[names.HTTP_STATUS_CODE] = status
-    told = getattr(error, "response", None)
-    if isinstance(told, Mapping):
-        facts |= _aws_error_facts(told)
-    return facts
-
-
-def _aws_error_facts(told: Mapping[str, Any]) -> Facts:
-    """Return what an error of AWS tells of itself; its class is the same for most."""
-    code = told.get("Error", {}).get("Code")
-    metadata = told.get("ResponseMetadata", {})
-    status, request_id = metadata.get("HTTPStatusCode"), metadata.get("RequestId")
-    facts: Facts = {names.ERROR_TYPE: code} if isinstance(code, str) and code else {}
-    if isinstance(status, int) and status != 200:  # a stream breaks off after a good beginning
-        facts[names.HTTP_STATUS_CODE] = status
-    if isinstance(request_id, str):
-        facts[names.AWS_REQUEST_ID] = request_id
-    return facts
-
-
-def _mark(span: Span, error: BaseException) -> None:
-    if isinstance(error, Exception):
-        span.record_exception(error)
-    span.set_status(Status(StatusCode.ERROR, str(error)[:DESCRIPTION_CHARS_MAX]))
 
 
 _FINISHING: Final = _guard.Kept("finishing a span")

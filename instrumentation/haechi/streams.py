@@ -77,7 +77,7 @@ class Watch:
             self._call.fail(error, facts)
 
 
-class _Watched(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt has no types
+class _Watched(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not generic at run time
     """What every watched stream has: its watch, and an end when nobody holds it any more."""
 
     def __init__(self, stream: Any, watch: Watch) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -33,12 +34,14 @@ class Receiver:
     Attributes:
         status: what it answers; ``headers`` go with it.
         pause_s: how long it takes to answer.
+        bytes_max: larger bodies get a 413.
         spans: what arrived with a good answer; ``refused`` counts requests that got another one.
     """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     pause_s: float = 0.0
+    bytes_max: int = 1 << 30
     spans: list[Sent] = field(default_factory=list)
     metrics: list[ExportMetricsServiceRequest] = field(default_factory=list)
     logs: list[ExportLogsServiceRequest] = field(default_factory=list)
@@ -55,6 +58,10 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 receiver.answer(self, body)
+
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # a client that ended in the middle
+                    super().handle()
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -76,7 +83,7 @@ class Receiver:
     def answer(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
         """Answer one request, and keep what it brought if the answer is a good one."""
         self.requests.append((handler.path, dict(handler.headers.items()), len(body)))
-        status = self.status
+        status = self.status if len(body) <= self.bytes_max else 413
         time.sleep(self.pause_s)
         if status == 200:
             self._keep(handler.path, body)

@@ -8,15 +8,16 @@ import json
 import pickle
 import traceback
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.sdk.trace import sampling
 
 import haechi
-from haechi import _context
+from haechi import _context, _runtime
 from haechi.testing import Captured, capture
 
 
@@ -471,6 +472,24 @@ def test_content_off_records_neither_arguments_nor_results() -> None:
         at_module_level(1)
         haechi.observe(plain_generator)(1).__next__()  # type: ignore[attr-defined]  # it is a generator
     assert [dict(span.attributes or {}) for span in captured.spans] == [{}, {}]
+
+
+def test_a_run_that_is_not_sampled_looks_at_nothing() -> None:
+    """Sampling saves the work too, not only the bytes; the function runs all the same."""
+    looked: list[str] = []
+
+    class Curious:
+        def __repr__(self) -> str:
+            looked.append("at")
+            return "curious"
+
+    with capture() as captured:
+        captured.tracer_provider.sampler = sampling.ALWAYS_OFF
+        tracer = captured.tracer_provider.get_tracer("sampled")
+        runtime = _runtime.use(replace(_runtime.current(), tracer=tracer))
+        assert haechi.observe(lambda x: x)(Curious()) is not None
+        _runtime.use(runtime)
+    assert (looked, captured.spans) == ([], [])
 
 
 def test_a_function_can_keep_its_content_out(captured: Captured) -> None:

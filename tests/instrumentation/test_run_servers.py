@@ -166,9 +166,7 @@ def test_a_jupyter_kernel(tmp_path: Path, receiver: Receiver) -> None:
         client.wait_for_ready(timeout=30)
         cell = "from opentelemetry import trace\nwith trace.get_tracer('x').start_as_current_span('cell'): print('ran')"
         printed: list[str] = []
-        client.execute_interactive(
-            cell, timeout=30, output_hook=lambda m: printed.append(m["content"].get("text", ""))
-        )
+        client.execute_interactive(cell, timeout=30, output_hook=lambda m: printed.append(m["content"].get("text", "")))
         assert "ran\n" in printed
         receiver.wait_for(1)
     finally:

@@ -117,7 +117,11 @@ def test_the_logs_of_the_sdk_are_imported_at_the_first_score_only() -> None:
 PROGRAM = """
 import sys, haechi
 haechi.init("shop", endpoint=sys.argv[1])
-with haechi.span("answer") as block:
+about = haechi.context(
+    user="u1", session="s1", prompt="answer", prompt_version=3,
+    experiment="e", variant="b", tags=["t"], plan="paid", n=2,
+)
+with about, haechi.span("answer") as block:
     trace_id = haechi.current_trace_id()
     haechi.score("quality", 0.75, "good", comment="because", source="judge", evaluator="gpt-4o")
 haechi.score("thumbs_up", 0, trace_id=trace_id, source="human", id="click-1")
@@ -128,7 +132,7 @@ print(trace_id, block.span_id)
 
 
 def test_scores_reach_the_table(tmp_path: Path) -> None:
-    """A program scores, and SQL finds it: with its trace, and by its id the last word on it."""
+    """A program scores, and SQL finds it: with its trace, by its id the last word on it, and who it was about."""
     with collector(tmp_path / "data") as running:
         command = [sys.executable, "-c", PROGRAM, f"http://{running.http}"]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
@@ -150,6 +154,11 @@ def test_scores_reach_the_table(tmp_path: Path) -> None:
         assert running.rows(f"SELECT id, value, source {query} AND name = 'thumbs_up' {last}") == [
             {"id": "click-1", "value": 1.0, "source": "human"}
         ]
-        spans = running.rows(f"SELECT name, service_name FROM haechi.spans WHERE trace_id = '{trace_id}'")
-        assert spans == [{"name": "answer", "service_name": "shop"}]
+        columns = (
+            "name, service_name, user_id, session_id, prompt_name, prompt_version, experiment, variant,"
+            " attributes_string['haechi.tags'] AS tags, attributes_string['haechi.metadata.plan'] AS plan,"
+            " attributes_number['haechi.metadata.n'] AS n"
+        )
+        (span,) = running.rows(f"SELECT {columns} FROM haechi.spans WHERE trace_id = '{trace_id}'")
+        assert " ".join(map(str, span.values())) == 'answer shop u1 s1 answer 3 e b ["t"] paid 2'
     assert done.stderr == ""

@@ -1,7 +1,6 @@
 """``docs/sdk.md`` says what is so."""
 
 import inspect
-import os
 import re
 import subprocess
 import sys
@@ -20,11 +19,12 @@ QUIET = {"OTEL_TRACES_EXPORTER": "none", "OTEL_METRICS_EXPORTER": "none", "OTEL_
 
 
 @pytest.mark.parametrize("program", BLOCKS, ids=range(len(BLOCKS)))
-def test_every_example_runs(program: str, standin: Standin) -> None:
+def test_every_example_runs(program: str, standin: Standin, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a program of its own, with the real client of OpenAI where it uses one, and prints no complaint."""
-    environment = {**os.environ, **QUIET, "OPENAI_BASE_URL": f"{standin.url}/v1", "OPENAI_API_KEY": "none"}
+    for name, value in {**QUIET, "OPENAI_BASE_URL": f"{standin.url}/v1", "OPENAI_API_KEY": "none"}.items():
+        monkeypatch.setenv(name, value)
     command = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
 

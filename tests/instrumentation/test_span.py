@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -172,6 +173,18 @@ def test_a_block_may_end_in_another_task(captured: Captured, caplog: pytest.LogC
         asyncio.run(main())
     assert captured.one("beside").parent is None
     assert [r for r in caplog.records if r.name != "asyncio"] == []
+
+
+def test_blocks_that_are_never_finished_are_bounded(captured: Captured) -> None:
+    """A loop that forgets to stop keeps some of them alive, not all."""
+    from opentelemetry.context import Context, attach, detach
+
+    token = attach(Context())
+    alive = [weakref.ref(haechi.span("forgotten").start()) for _ in range(5_000)]
+    gc.collect()
+    assert sum(block() is not None for block in alive) == 2_000
+    assert len(captured.spans) == 3_000
+    detach(token)
 
 
 def test_stopping_before_the_start_does_nothing(captured: Captured) -> None:

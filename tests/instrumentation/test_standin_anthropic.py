@@ -18,10 +18,15 @@ TOOL: Any = {
 HAIKU = "claude-haiku-4-5"
 
 
-@pytest.fixture
-def client(standin: Standin) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=standin.url, api_key="sk-ant", max_retries=0) as client:
+@pytest.fixture(scope="module")
+def shared(standing: Standin) -> Iterator[anthropic.Anthropic]:
+    with anthropic.Anthropic(base_url=standing.url, api_key="sk-ant", max_retries=0) as client:
         yield client
+
+
+@pytest.fixture
+def client(shared: anthropic.Anthropic, standin: Standin) -> anthropic.Anthropic:  # noqa: ARG001  which forgets
+    return shared
 
 
 def question(text: str, **more: Any) -> Any:

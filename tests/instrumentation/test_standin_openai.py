@@ -17,10 +17,15 @@ TOOL: Any = {
 }
 
 
-@pytest.fixture
-def client(standin: Standin) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{standin.url}/v1", api_key="sk-standin", max_retries=0) as client:
+@pytest.fixture(scope="module")
+def shared(standing: Standin) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{standing.url}/v1", api_key="sk-standin", max_retries=0) as client:
         yield client
+
+
+@pytest.fixture
+def client(shared: openai.OpenAI, standin: Standin) -> openai.OpenAI:  # noqa: ARG001  which forgets what it served
+    return shared
 
 
 def said(text: str) -> Any:

@@ -315,6 +315,15 @@ def test_evaluation_results_are_scores() -> None:
     assert normal.score_response_id.to_pylist() == ["chatcmpl-1"]
 
 
+def test_a_score_has_the_id_that_its_sender_chose() -> None:
+    """So that a later word on the same thing replaces it, whatever it says."""
+    said = [
+        {"gen_ai.evaluation.name": "up", "gen_ai.evaluation.score.value": n, "haechi.score.id": "click"} for n in (0, 1)
+    ]
+    normal = normalize_records(*(log(sent, "gen_ai.evaluation.result") for sent in said))
+    assert [(row["id"], row["value"]) for row in normal.scores.to_pylist()] == [("click", 0.0), ("click", 1.0)]
+
+
 def test_judgements_on_spans_are_scores() -> None:
     """OpenInference's annotations, OpenLIT's attributes and the event on a span."""
     annotations = {

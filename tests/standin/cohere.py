@@ -1,7 +1,7 @@
-"""Cohere's v2 API: chat (plain and streamed), embed, rerank.
+"""Cohere's API: chat (plain and streamed), embed, rerank.
 
-Source: Cohere's API reference. `usage.tokens` is what the model saw and made, and the facts' counts;
-`usage.billed_units` is what is billed: less by what Cohere adds to a prompt.
+Source: Cohere's API reference. `usage.billed_units` has the facts' counts; `usage.tokens`, what the model saw and made,
+has more: what Cohere adds to a prompt and an answer without billing it.
 """
 
 import json
@@ -13,7 +13,7 @@ from tests.standin.script import Script, read, text_of
 from tests.standin.wire import EVENT_STREAM, Json, Reply, Request, json_reply, named_sse, pieces
 
 EMBEDDING_DIMENSIONS = 256
-UNBILLED_TOKENS = 71  # of the input: Cohere's own preamble
+UNBILLED_INPUT_TOKENS, UNBILLED_OUTPUT_TOKENS = 271, 13
 SEARCH_UNITS = 1
 TOOL_PLAN = "I will look up the weather."
 _META: Json = {"api_version": {"version": "2"}}
@@ -78,9 +78,11 @@ def rerank(request: Request) -> Reply:
     )
 
 
-def _usage(told: Facts) -> Json:
-    tokens = {"input_tokens": told.input_tokens, "output_tokens": told.output_tokens}
-    return {"billed_units": {**tokens, "input_tokens": told.input_tokens - UNBILLED_TOKENS}, "tokens": tokens}
+def usage(told: Facts) -> Json:
+    """Cohere's two counts of a call."""
+    seen, made = told.input_tokens + UNBILLED_INPUT_TOKENS, told.output_tokens + UNBILLED_OUTPUT_TOKENS
+    billed = {"input_tokens": told.input_tokens, "output_tokens": told.output_tokens}
+    return {"billed_units": billed, "tokens": {"input_tokens": seen, "output_tokens": made}}
 
 
 def _calls(request: Request, told: Facts) -> list[Json]:
@@ -95,7 +97,7 @@ def _response(request: Request, script: Script, told: Facts) -> Json:
         message |= {"tool_plan": TOOL_PLAN, "tool_calls": _calls(request, told)}
         del message["content"]
     value: Json = {"id": request.own("c-"), "message": message, "finish_reason": told.finish_reason}
-    return {**value, "usage": _usage(told)} if script.usage else value
+    return {**value, "usage": usage(told)} if script.usage else value
 
 
 def _content(told: Facts) -> list[Json]:
@@ -125,5 +127,5 @@ def _events(request: Request, script: Script, told: Facts) -> Iterator[Json]:
         for part in pieces(arguments, 5):
             yield _event("tool-call-delta", index, {"tool_calls": {"function": {"arguments": part}}})
         yield {"type": "tool-call-end", "index": index}
-    end: Json = {"finish_reason": told.finish_reason, **({"usage": _usage(told)} if script.usage else {})}
+    end: Json = {"finish_reason": told.finish_reason, **({"usage": usage(told)} if script.usage else {})}
     yield {"type": "message-end", "delta": end}

@@ -90,11 +90,13 @@ class Peculiarity:
     usage_in: str = "last"  # asked, last, every, x_groq
     head: Json = field(default_factory=dict)  # beside id, created and model
     choice: Json = field(default_factory=dict)  # beside index, delta and finish reason
-    reasoning_key: str = ""  # of a message, for the model's thinking
+    reasoning_key: str = ""  # of a message, for the model's thinking; "content": as parts of the content
     comments: tuple[bytes, ...] = ()  # before the first event of a stream
     prelude: tuple[Json, ...] = ()  # chunks before the first delta
     headers: Callable[[Facts], dict[str, str]] = _no_headers
     deployment: str = ""  # Azure's stand for the model's name
+    last_delta: Json = field(default_factory=dict)  # beside the finish reason
+    refusals: bool = False  # a message has OpenAI's `refusal`
     whole_calls: bool = False  # a streamed tool call comes in one chunk
     error: Callable[[int], Json] = error_body
 
@@ -121,10 +123,10 @@ _AZURE_PRELUDE: Json = {
     "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": _FILTERS}],
 }
 _OPENAI_HEAD: Json = {"service_tier": "default", "system_fingerprint": "fp_standin"}
-OPENAI = Peculiarity("openai", openai_usage, "asked", _OPENAI_HEAD)
+OPENAI = Peculiarity("openai", openai_usage, "asked", _OPENAI_HEAD, refusals=True)
 _AZURE = Peculiarity(
     "azure", openai_usage, "asked", {"system_fingerprint": "fp_standin"}, {"content_filter_results": _FILTERS},
-    prelude=(_AZURE_PRELUDE,),
+    prelude=(_AZURE_PRELUDE,), refusals=True,
 )  # fmt: skip
 VENDORS = {
     it.name: it
@@ -139,7 +141,9 @@ VENDORS = {
             reasoning_key="reasoning",
             whole_calls=True,
         ),
-        Peculiarity("mistral", error=_mistral_error, whole_calls=True),
+        Peculiarity(
+            "mistral", error=_mistral_error, reasoning_key="content", last_delta={"content": ""}, whole_calls=True
+        ),
         Peculiarity("together", choice={"seed": 7}),
         Peculiarity("fireworks", openai_usage, headers=_fireworks_headers, reasoning_key="reasoning_content"),
         Peculiarity("vllm", usage_in="asked", choice={"stop_reason": None}, reasoning_key="reasoning_content"),

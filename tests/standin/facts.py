@@ -150,7 +150,7 @@ def facts(vendor: str, script: Script, model: str) -> Facts:
         input_tokens=1500 + 31 * place + 3 * seed,
         output_tokens=140 + 9 * place + 2 * seed,
         cache_read_tokens=(1024 + 5 * place + seed) if kind.cache_read else 0,
-        cache_write_tokens=(256 + 4 * place + seed) if kind.cache_write else 0,
+        cache_write_tokens=(270 + 4 * place + seed) if kind.cache_write else 0,
         reasoning_tokens=reasoning,
         tool_calls=_tool_calls(script),
         reasoning=REASONING if script.answer == "reasoning" else "",

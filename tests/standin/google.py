@@ -1,4 +1,4 @@
-"""Google Gen AI on the paths of the Gemini API and of Vertex: `generateContent`, its stream, embeddings, counts, images.
+"""Google Gen AI on the paths of the Gemini API and of Vertex: generate, its stream, embeddings, counts, images.
 
 Source: the Gemini API reference, Vertex AI's REST reference, and the types of the client library. `promptTokenCount`
 includes cached tokens; `candidatesTokenCount` leaves the thinking out. Every chunk of a stream carries `usageMetadata`;
@@ -94,13 +94,18 @@ def _told(body: Json, model: str) -> tuple[Script, Facts]:
     declared = [f for tool in body.get("tools") or () for f in tool.get("functionDeclarations") or ()]
     changes: Json = {}
     if declared:
-        schemas = [(f["name"], f.get("parametersJsonSchema") or f.get("parameters") or {}) for f in declared]
-        changes["tools"] = tuple({"name": name, "schema": schema} for name, schema in schemas)
+        changes["tools"] = tuple({"name": f["name"], "schema": _schema(f)} for f in declared)
     wanted = body.get("generationConfig") or {}
     if wanted.get("responseMimeType") == "application/json" and script.answer == "chat":
         changes |= {"answer": "structured", "schema": wanted.get("responseJsonSchema") or wanted.get("responseSchema")}
     script = script.with_(**changes)
     return script, facts("google", script, model)
+
+
+def _schema(function: Json) -> Json:
+    """A function's parameters, under whichever of its names the client's version sends them."""
+    names = ("parametersJsonSchema", "parameters_json_schema", "parameters")
+    return next((function[name] for name in names if name in function), {})
 
 
 def _users(turn: Json) -> bool:
@@ -143,7 +148,7 @@ def _response(request: Request, script: Script, told: Facts, parts: list[Json], 
 
 
 def _chunks(request: Request, script: Script, told: Facts) -> Iterator[Json]:
-    thoughts = [{"text": part, "thought": True} for part in pieces(told.reasoning, 16) if part]
+    thoughts: list[Json] = [{"text": part, "thought": True} for part in pieces(told.reasoning, 16) if part]
     texts = [{"text": fragment} for fragment in told.fragments]
     parts = [*thoughts, *texts, *_calls(request, told)]
     for place, part in enumerate(parts):

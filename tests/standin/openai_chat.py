@@ -33,7 +33,7 @@ class _Chat:
 
     @property
     def refusing(self) -> bool:
-        return self.script.answer == "refusal"
+        return self.vendor.refusals and self.script.answer == "refusal"
 
     @property
     def head(self) -> Json:
@@ -48,7 +48,7 @@ def chat(request: Request, vendor: Peculiarity = OPENAI) -> Reply:
     script = read_chat(body)
     if error := refused(request, script, vendor.error):
         return error
-    asked = vendor.deployment or body["model"]
+    asked = vendor.deployment or body.get("model") or body["agent_id"]
     it = _Chat(vendor, request, body, script, facts(vendor.name, script, asked))
     headers = {**request_id(request), **vendor.headers(it.facts)}
     if not body.get("stream"):
@@ -79,13 +79,15 @@ def _completion(it: _Chat) -> Json:
 
 
 def _choice(it: _Chat, index: int) -> Json:
-    message: Json = {"role": "assistant", "content": it.facts.text or None, "refusal": None, "annotations": []}
+    message: Json = {"role": "assistant", "content": it.facts.text or None}
+    if it.vendor.refusals:
+        message |= {"refusal": None, "annotations": []}
     if it.refusing:
         message |= {"content": None, "refusal": it.facts.text}
     if it.facts.tool_calls:
         message["tool_calls"] = [_tool_call(id_, call) for id_, call in it.calls]
     if it.facts.reasoning and it.vendor.reasoning_key:
-        message[it.vendor.reasoning_key] = it.facts.reasoning
+        message |= _thinking(it, it.facts.reasoning, {"type": "text", "text": it.facts.text})
     logprobs = _logprobs(it.facts.fragments) if it.body.get("logprobs") else None
     reason = it.facts.finish_reason
     return {"index": index, "message": message, "logprobs": logprobs, "finish_reason": reason, **it.vendor.choice}
@@ -122,13 +124,13 @@ def _deltas(it: _Chat) -> Iterator[list[Json]]:
     """The `choices` of each chunk: one choice at a time, as the provider sends them."""
     indices = range(it.body.get("n") or 1)
     for index in indices:
-        start: Json = {"role": "assistant", "content": None if it.facts.tool_calls else "", "refusal": None}
-        yield [_delta(it, index, start)]
+        start: Json = {"role": "assistant", "content": None if it.facts.tool_calls else ""}
+        yield [_delta(it, index, start | ({"refusal": None} if it.vendor.refusals else {}))]
     for delta in _content(it):
         for index in indices:
             yield [_delta(it, index, delta)]
     for index in indices:
-        yield [_delta(it, index, {}, it.facts.finish_reason)]
+        yield [_delta(it, index, it.vendor.last_delta, it.facts.finish_reason)]
 
 
 def _delta(it: _Chat, index: int, delta: Json, reason: str | None = None) -> Json:
@@ -137,9 +139,16 @@ def _delta(it: _Chat, index: int, delta: Json, reason: str | None = None) -> Jso
     return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": reason, **it.vendor.choice}
 
 
+def _thinking(it: _Chat, text: str, *parts: Json) -> Json:
+    """The model's thinking under the provider's key; Mistral's is a part of the content, before the `parts`."""
+    if it.vendor.reasoning_key != "content":
+        return {it.vendor.reasoning_key: text}
+    return {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}, *parts]}
+
+
 def _content(it: _Chat) -> Iterator[Json]:
-    if it.facts.reasoning and (key := it.vendor.reasoning_key):
-        yield from ({key: part} for part in pieces(it.facts.reasoning, 16))
+    if it.facts.reasoning and it.vendor.reasoning_key:
+        yield from (_thinking(it, part) for part in pieces(it.facts.reasoning, 16))
     key = "refusal" if it.refusing else "content"
     yield from ({key: fragment} for fragment in it.facts.fragments)
     for index, (id_, call) in enumerate(it.calls):

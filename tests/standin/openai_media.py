@@ -55,6 +55,18 @@ def embeddings(request: Request) -> Reply:
     return _say(request, script, value)
 
 
+def mistral_embeddings(request: Request) -> Reply:
+    """Mistral's embeddings, which have an id."""
+    body = request.json()
+    inputs = body["input"] if isinstance(body["input"], list) else [body["input"]]
+    script = read(" ".join(inputs), body["model"])
+    size = body.get("output_dimension") or EMBEDDING_DIMENSIONS
+    data = [{"object": "embedding", "index": n, "embedding": vector(n, size)} for n in range(len(inputs))]
+    usage = {"prompt_tokens": EMBEDDING_TOKENS, "completion_tokens": 0, "total_tokens": EMBEDDING_TOKENS}
+    value: Json = {"id": request.own(""), "object": "list", "data": data, "model": body["model"], "usage": usage}
+    return refused(request, script) or _say(request, script, value)
+
+
 def vector(index: int, size: int) -> list[float]:
     """The vector of input `index`: exact in float32, so that both codings agree."""
     return [((index * 7 + place) % 64 - 32) / 64 for place in range(size)]

@@ -8,7 +8,7 @@ import functools
 import re
 from collections.abc import Callable
 
-from tests.standin import anthropic, bedrock, cohere, compat, google, ollama, openai_assistants, openai_media
+from tests.standin import anthropic, bedrock, cohere, cohere_v1, compat, google, ollama, openai_assistants, openai_media
 from tests.standin.openai_chat import chat
 from tests.standin.openai_responses import count_input_tokens, responses
 from tests.standin.wire import Reply, Request, json_reply
@@ -42,6 +42,10 @@ def _groq(request: Request) -> Reply:
     return chat(request, compat.VENDORS["groq"])
 
 
+def _mistral(request: Request) -> Reply:
+    return chat(request, compat.VENDORS["mistral"])
+
+
 def _media(prefix: str) -> list[tuple[str, Serve]]:
     return [
         (rf"POST {prefix}/embeddings", openai_media.embeddings),
@@ -62,6 +66,8 @@ _OPENAI: list[tuple[str, Serve]] = [
     (rf"POST (?:/azure)?{_V1}/responses", responses),
     (r"POST /openai/responses", responses),
     (r"POST /v1/responses/input_tokens", count_input_tokens),
+    (r"POST /mistral/v1/(?:fim|agents)/completions", _mistral),
+    (r"POST /mistral/v1/embeddings", openai_media.mistral_embeddings),
     *_media(rf"(?:/(?:{_COMPATIBLE}))?{_V1}"),
     *((pattern.replace("([^/]+)", "[^/]+"), serve) for pattern, serve in _media(_AZURE)),
     (r"GET /v1/models", openai_media.models),
@@ -96,6 +102,9 @@ _OTHERS += [
     (r"POST /v2/chat", cohere.chat),
     (r"POST /v2/embed", cohere.embed),
     (r"POST /v2/rerank", cohere.rerank),
+    (r"POST /v1/chat", cohere_v1.chat),
+    (r"POST /v1/embed", cohere_v1.embed),
+    (r"POST /v1/rerank", cohere_v1.rerank),
     (r"POST /api/chat", ollama.chat),
     (r"POST /api/generate", ollama.generate),
     (r"POST /api/(?:embed|embeddings)", ollama.embed),

@@ -83,14 +83,18 @@ def text_of(content: Any) -> str:
     return "\n".join(part if isinstance(part, str) else text_of(part.get("text") or "") for part in parts)
 
 
-def fill(schema: Json) -> Any:
-    """A value that satisfies a JSON schema, always the same one."""
-    if "$ref" in schema or "anyOf" in schema or "enum" in schema:
-        options = schema.get("enum") or [fill(option) for option in schema.get("anyOf", [{}])]
+def fill(schema: Json, definitions: Json | None = None) -> Any:
+    """A value that satisfies a JSON schema, always the same one; references are to the schema's own `$defs`."""
+    known: Json = definitions or schema.get("$defs") or {}
+    if "$ref" in schema:
+        return fill(known[schema["$ref"].rpartition("/")[2]], known)
+    if options := schema.get("enum"):
         return options[0]
+    if options := schema.get("anyOf"):
+        return fill(options[0], known)
     kind = str(schema.get("type", "object")).lower()
     if kind == "object":
-        return {key: fill(value) for key, value in schema.get("properties", {}).items()}
+        return {key: fill(value, known) for key, value in schema.get("properties", {}).items()}
     if kind == "array":
-        return [fill(schema.get("items", {"type": "string"}))]
+        return [fill(schema.get("items", {"type": "string"}), known)]
     return {"string": "Seoul", "integer": 7, "number": 21.5, "boolean": True, "null": None}[kind]

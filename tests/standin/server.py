@@ -7,6 +7,7 @@ without pauses leaves in one write; one with pauses is sent chunk by chunk. A pe
 
 import asyncio
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import Self, cast
@@ -163,4 +164,8 @@ class Standin:
 
     def _receive(self, request: Request) -> Reply:
         self.requests.append(request)
-        return answer(request)
+        try:
+            return answer(request)
+        except Exception as error:  # noqa: BLE001  a request that the stand-in cannot read is told to its client
+            words = f"The stand-in cannot answer this: {error!r}\n{traceback.format_exc()}"
+            return Reply([words.encode()], status=500, content_type="text/plain; charset=utf-8")

@@ -107,6 +107,23 @@ TARGETS: Final[tuple[Target, ...]] = (
         "langchain",
     ),
     Target(
+        "llama_index",
+        (
+            "llama_index.core.base.base_query_engine",
+            "llama_index.core.base.base_retriever",
+            "llama_index.core.base.embeddings.base",
+            "llama_index.core.base.llms.base",
+            "llama_index.core.chat_engine.types",
+            "llama_index.core.postprocessor.types",
+            "llama_index.core.response_synthesizers.base",
+            "llama_index.core.tools.types",
+            "workflows.workflow",
+            "llama_index.core.workflow.workflow",  # before 0.13
+        ),
+        ("llamaindex", "llama_index"),
+        "llama_index",
+    ),
+    Target(
         "chroma",
         ("chromadb.api.models.Collection", "chromadb.api.models.AsyncCollection"),
         ("chromadb",),

@@ -9,7 +9,7 @@ Every endpoint is given ``body``, the request's JSON object, and ``path``.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from haechi._content import Content, field, message, text_part
+from haechi._content import Content, field
 from haechi._endpoints import Endpoint, Kwargs
 from haechi.instrument import _anthropic_facts as messages
 from haechi.instrument._anthropic_messages import asked
@@ -68,58 +68,6 @@ class _CountTokens:
 
     def reader(self, request: Request, kwargs: Mapping[str, Any], content: Content) -> None:
         """Return None: it does not stream."""
-
-
-class _Completions:
-    """``completions.create``, of clients before 1.0."""
-
-    def request(self, instance: Any, kwargs: Kwargs, content: Content) -> Request:
-        """Return what is asked."""
-        body, server = kwargs["body"], _server(instance)
-        facts = {**server.facts(), **messages.parameters(body)}
-        if content.on:
-            prompt = message("user", [text_part(str(body.get("prompt") or ""))])
-            facts[names.INPUT_MESSAGES] = content.json([prompt])
-        return Request("text_completion", server.provider, str(body.get("model") or ""), facts)
-
-    def response(self, result: Any, content: Content) -> Facts:
-        """Return what the answer says."""
-        reader = _CompletionReader(content)
-        reader.read(result)
-        return reader.facts()
-
-    def reader(self, request: Request, kwargs: Mapping[str, Any], content: Content) -> Reader | None:
-        """Return the reader of a streamed answer."""
-        del request
-        return _CompletionReader(content) if kwargs["body"].get("stream") is True else None
-
-
-class _CompletionReader:
-    """Reads a completion, whole or in pieces. Completions tell no usage."""
-
-    def __init__(self, content: Content) -> None:
-        self._content = content
-        self._pieces: list[str] = []
-        self._last: Any = None
-
-    def read(self, chunk: Any) -> bool:
-        """Take a piece in."""
-        self._last = chunk
-        if self._content.on:
-            self._pieces.append(field(chunk, "completion") or "")
-        return True
-
-    def facts(self) -> Facts:
-        """Return what the answer says as far as it has come."""
-        facts = messages.answered(self._last, _UNWANTED)
-        if self._content.on:
-            reason = field(self._last, "stop_reason") or ""
-            answer = message("assistant", [text_part("".join(self._pieces))], reason)
-            facts[names.OUTPUT_MESSAGES] = self._content.json([answer])
-        return facts
-
-
-_UNWANTED: Final = Content("off", 0)
 
 
 class _Batch:
@@ -203,7 +151,6 @@ _POSTED: Final[Mapping[str, Endpoint]] = {
     "/v1/messages": _MESSAGES,
     "/v1/messages/count_tokens": _CountTokens(),
     "/v1/messages/batches": _Batch(),
-    "/v1/complete": _Completions(),
 }
 _RESULTS: Final = _BatchResults()
 

@@ -20,7 +20,6 @@ _PARAMETERS: Final = {
     "top_p": names.REQUEST_TOP_P,
     "top_k": names.REQUEST_TOP_K,
     "max_tokens": names.REQUEST_MAX_TOKENS,
-    "max_tokens_to_sample": names.REQUEST_MAX_TOKENS,
     "service_tier": names.ANTHROPIC_REQUEST_SERVICE_TIER,
 }
 

@@ -6,8 +6,8 @@ provider's (web search, code execution, MCP) are parts of their own, and the sou
 Source: Anthropic's Messages API.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from haechi._content import (
     Content,
@@ -56,23 +56,8 @@ def parts(body: Any) -> list[Part]:
 
 def _part(block: Any) -> Part:
     kind = str(field(block, "type"))
-    match kind:
-        case "text":
-            return _text(block)
-        case "thinking":
-            return reasoning_part(field(block, "thinking") or "")
-        case "redacted_thinking":
-            return {"type": "redacted_reasoning", "size": len(field(block, "data") or "")}
-        case "tool_use":
-            return tool_call_part(field(block, "id"), field(block, "name"), field(block, "input"))
-        case "tool_result":
-            return tool_response_part(field(block, "tool_use_id"), _result(field(block, "content")))
-        case "image" | "document":
-            return _file(kind, field(block, "source"))
-        case "search_result":
-            return {"type": kind, "source": field(block, "source"), "content": parts(field(block, "content"))}
-        case _:
-            return _at_the_provider(kind, block)
+    make = _PARTS.get(kind)
+    return make(block) if make is not None else _at_the_provider(kind, block)
 
 
 def _text(block: Any) -> Part:
@@ -129,3 +114,20 @@ def _tool(tool: Any) -> dict[str, Any]:
         "description": field(tool, "description"),
         "parameters": field(tool, "input_schema"),
     }
+
+
+_PARTS: Final[Mapping[str, Callable[[Any], Part]]] = {
+    "text": _text,
+    "thinking": lambda block: reasoning_part(field(block, "thinking") or ""),
+    "redacted_thinking": lambda block: {"type": "redacted_reasoning", "size": len(field(block, "data") or "")},
+    "tool_use": lambda block: tool_call_part(field(block, "id"), field(block, "name"), field(block, "input")),
+    "tool_result": lambda block: tool_response_part(field(block, "tool_use_id"), _result(field(block, "content"))),
+    "image": lambda block: _file("image", field(block, "source")),
+    "document": lambda block: _file("document", field(block, "source")),
+    "search_result": lambda block: {
+        "type": "search_result",
+        "source": field(block, "source"),
+        "content": parts(field(block, "content")),
+    },
+}
+"""Kinds of blocks that the convention has a part for, or that hold what a person may want to see."""

@@ -42,7 +42,7 @@ def asked(body: Body, content: Content) -> tuple[str, Facts]:
     if "messages" in body:
         if "inferenceConfig" in body or "schemaVersion" in body or _blocks_of_converse(body["messages"]):
             return "chat", {**converse.parameters(body), **converse.asked(body, content)}
-        return "chat", {**openai.parameters(body), **openai.asked(body, content)}
+        return "chat", {**openai.parameters(dict(body)), **openai.asked(dict(body), content)}
     facts = _parameters({**body, **(body.get("textGenerationConfig") or {})})
     if "texts" in body or ("inputText" in body and "textGenerationConfig" not in body):
         return "embeddings", facts
@@ -157,5 +157,5 @@ _HEADERS: Final = {
 
 def told_in_headers(headers: Body) -> Facts:
     """Return the usage that Bedrock tells in the headers of an answer, whatever the model."""
-    counts = {name: int(count) for header, name in _HEADERS.items() if str(count := headers.get(header)).isdigit()}
+    counts = {name: int(count) for header, name in _HEADERS.items() if (count := str(headers.get(header))).isdigit()}
     return converse.usage_facts(counts)

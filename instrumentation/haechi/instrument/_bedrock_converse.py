@@ -5,7 +5,8 @@ Token rule: ``inputTokens`` leave out what was read from or written to the cache
 Source: the Bedrock API reference, Converse and ConverseStream.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from haechi._content import (
@@ -73,26 +74,19 @@ def _parts(blocks: Iterable[Mapping[str, Any]]) -> list[Part]:
 
 def _part(block: Mapping[str, Any]) -> Part:
     kind, value = next(iter(block.items()))
-    match kind:
-        case "text":
-            return text_part(value)
-        case "reasoningContent":
-            text = field(value.get("reasoningText"), "text")
-            hidden = {"type": "redacted_reasoning", "size": len(value.get("redactedContent") or b"")}
-            return hidden if text is None else reasoning_part(text)
-        case "toolUse":
-            return tool_call_part(value.get("toolUseId"), value.get("name"), value.get("input"))
-        case "toolResult":
-            return tool_response_part(value.get("toolUseId"), [_result(one) for one in value.get("content") or ()])
-        case "image" | "document" | "video" | "audio":
-            return _file(kind, value)
-        case "guardContent":
-            return text_part(field(value.get("text"), "text") or "")
-        case "citationsContent":
-            text = "".join(one.get("text") or "" for one in value.get("content") or ())
-            return {**text_part(text), "citations": value.get("citations")}
-        case _:
-            return {"type": kind}
+    make = _PARTS.get(kind)
+    return make(value) if make is not None else {"type": kind}
+
+
+def _thought(value: Mapping[str, Any]) -> Part:
+    text = field(value.get("reasoningText"), "text")
+    hidden = {"type": "redacted_reasoning", "size": len(value.get("redactedContent") or b"")}
+    return hidden if text is None else reasoning_part(text)
+
+
+def _cited(value: Mapping[str, Any]) -> Part:
+    text = "".join(one.get("text") or "" for one in value.get("content") or ())
+    return {**text_part(text), "citations": value.get("citations")}
 
 
 def _result(block: Mapping[str, Any]) -> Any:
@@ -104,6 +98,20 @@ def _file(kind: str, value: Mapping[str, Any]) -> Part:
     if "s3Location" in source:
         return uri_part(kind, str(source["s3Location"].get("uri") or ""))
     return blob_part(kind, value.get("format"), source.get("bytes") or source.get("text"))
+
+
+_PARTS: Final[Mapping[str, Callable[[Any], Part]]] = {
+    "text": text_part,
+    "reasoningContent": _thought,
+    "toolUse": lambda value: tool_call_part(value.get("toolUseId"), value.get("name"), value.get("input")),
+    "toolResult": lambda value: tool_response_part(
+        value.get("toolUseId"), [_result(one) for one in value.get("content") or ()]
+    ),
+    "guardContent": lambda value: text_part(field(value.get("text"), "text") or ""),
+    "citationsContent": _cited,
+    **{kind: partial(_file, kind) for kind in ("image", "document", "video", "audio")},
+}
+"""Kinds of blocks that the convention has a part for."""
 
 
 def _tool(tool: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,14 +155,14 @@ def usage_facts(usage: Mapping[str, Any]) -> Facts:
         return {}
     read = _count(usage, "cacheReadInputTokens", "cacheReadInputTokenCount")
     written = _count(usage, "cacheWriteInputTokens", "cacheWriteInputTokenCount")
-    facts: Facts = {
-        names.USAGE_INPUT_TOKENS: usage["inputTokens"] + (read or 0) + (written or 0),
-        names.USAGE_OUTPUT_TOKENS: _count(usage, "outputTokens") or 0,
-    }
-    if read is not None:
-        facts[names.USAGE_CACHE_READ_TOKENS] = read
-    if written is not None:
-        facts[names.USAGE_CACHE_WRITE_TOKENS] = written
+    facts: Facts = {names.USAGE_INPUT_TOKENS: usage["inputTokens"] + (read or 0) + (written or 0)}
+    for name, count in (
+        (names.USAGE_OUTPUT_TOKENS, _count(usage, "outputTokens")),
+        (names.USAGE_CACHE_READ_TOKENS, read),
+        (names.USAGE_CACHE_WRITE_TOKENS, written),
+    ):
+        if count is not None:
+            facts[name] = count
     for detail in usage.get("cacheDetails") or ():
         if detail.get("ttl") == "1h":
             facts[names.USAGE_CACHE_WRITE_1H_TOKENS] = detail.get("inputTokens") or 0

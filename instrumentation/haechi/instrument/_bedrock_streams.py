@@ -7,7 +7,7 @@ Bound: `BODY_BYTES_MAX` bytes of one answer are kept.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import wrapt
 
@@ -97,7 +97,7 @@ class Tee:
         self._call.stop(facts)
 
 
-class Teed(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt has no types
+class Teed(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not generic at run time
     """The HTTP response under a body of botocore's; every way of reading the body goes through these methods."""
 
     def __init__(self, response: Any, tee: Tee) -> None:
@@ -138,7 +138,7 @@ class Teed(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt has no types
             raise
 
 
-class AsyncTeed(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt has no types
+class AsyncTeed(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not generic at run time
     """The HTTP response under a body of aiobotocore's, or its content, which is what the body reads."""
 
     def __init__(self, response: Any, tee: Tee) -> None:
@@ -160,11 +160,11 @@ class AsyncTeed(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt has no types
         self._self_tee.passed(piece, last=not piece or not amount or amount[0] < 0)
         return piece
 
-    async def __aenter__(self) -> "AsyncTeed":
+    async def __aenter__(self) -> Self:
         await self.__wrapped__.__aenter__()
         return self
 
-    async def __aexit__(self, *raised: Any) -> Any:
+    async def __aexit__(self, *raised: object) -> Any:
         try:
             return await self.__wrapped__.__aexit__(*raised)
         finally:

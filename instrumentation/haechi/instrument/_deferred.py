@@ -8,13 +8,15 @@ first chunk and number of chunks.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 from opentelemetry.context import Context, get_current
 
 from haechi import _failure, _guard, _scope, _wrapping, spans
 from haechi._content import Content
+from haechi._endpoints import Kwargs, Observer
 from haechi._runtime import Runtime
+from haechi.instrument import _relay
 from haechi.instrument._steps import IDLE, Called
 from haechi.spans import Began, Call, Facts, Request, Witness
 from haechi_schemas import attributes as names
@@ -28,6 +30,8 @@ class Model(Protocol):
 
     operations: frozenset[str]
     """Operations of an observed client that are this call."""
+    cumulative: bool
+    """Whether each item of a stream holds those before it, so that the last one is enough."""
 
     def within(self, called: Called) -> Context:
         """Return the context in which the call begins."""
@@ -42,24 +46,38 @@ class Model(Protocol):
 class ModelRun:
     """One call of a model by a framework."""
 
-    __slots__ = ("_began", "_called", "_items", "_model", "_runtime", "_witness")
+    __slots__ = ("_began", "_called", "_count", "_items", "_model", "_runtime", "_witness")
 
     def __init__(self, runtime: Runtime, model: Model, called: Called) -> None:
         self._runtime = runtime
         self._model = model
         self._called = called
         self._items: list[Any] = []
+        self._count = 0
         self._witness = Witness()
-        within = model.within(called)
-        self._began = Began(runtime.clock(), within, self._witness)
+        self._began = Began(runtime.clock(), model.within(called), self._witness)
+        self.resume()
+
+    def resume(self) -> Self:
+        """Begin to watch: what begins from now on in this task or thread lies inside of the call."""
+        within = self._began.within
         _scope.enter(self, self._witness.inside(within), _scope.attributes(within))
+        return self
+
+    def pause(self) -> None:
+        """Cease to watch, until the next `resume`."""
+        _scope.leave(self)
 
     def item(self, item: object) -> None:
         """Keep what a stream yields, where it is needed. The framework keeps it too, until the stream ends."""
-        if not self._seen():
-            self._items.append(item)
-            if self._witness.chunks < len(self._items):  # else the framework has told of it already
-                self._witness.chunk(self._runtime.clock())
+        if self._seen():
+            return
+        if self._model.cumulative:
+            self._items.clear()
+        self._items.append(item)
+        self._count += 1
+        if self._witness.chunks < self._count:  # else the framework has told of it already
+            self._witness.chunk(self._runtime.clock())
 
     def stop(self, result: object) -> None:
         """End well."""
@@ -74,7 +92,7 @@ class ModelRun:
 
     def _finish(self, result: object, error: BaseException | None) -> None:
         with _KEPT:
-            _scope.leave(self)
+            self.pause()
             if self._seen():
                 self._tell_outer()
             else:
@@ -111,6 +129,49 @@ def begin(model: Model) -> Callable[[tuple[Any, ...], dict[str, Any]], _wrapping
         return IDLE
 
     return begin_model
+
+
+def relaying(model: Model) -> Observer:
+    """Return the observer of a method that returns a generator, whose body is a part of the call.
+
+    Such a body runs where the generator is read, far from what asked for it; it gets the context of the call.
+    """
+    start = begin(model)
+
+    def observer(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
+        run = start((instance, *args), kwargs)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            run.fail(error)
+            raise
+        return _relayed(run, result)
+
+    return observer
+
+
+def relaying_async(model: Model) -> Observer:
+    """Return the observer of a coroutine method that returns an asynchronous generator."""
+    start = begin(model)
+
+    async def observer(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
+        run = start((instance, *args), kwargs)
+        try:
+            result = await wrapped(*args, **kwargs)
+        except BaseException as error:
+            run.fail(error)
+            raise
+        return _relayed(run, result)
+
+    return observer
+
+
+def _relayed(run: _wrapping.Run, result: Any) -> Any:
+    if not (isinstance(run, ModelRun) and _relay.is_generator(result)):
+        run.stop(result)
+        return result
+    run.pause()
+    return _relay.relay(result, run)
 
 
 def here(called: Called) -> Context:

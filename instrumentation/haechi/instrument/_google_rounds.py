@@ -9,7 +9,7 @@ from typing import Any, Final
 from opentelemetry.context import Context, create_key, get_current
 
 from haechi._content import Content, field
-from haechi.instrument._steps import Called, Fails, Opening
+from haechi.instrument._steps import Called, Opening, Ordinary
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
 
@@ -38,7 +38,7 @@ def _rounds(config: Any) -> Opening | None:
     return Opening("invoke_workflow", _NAME, {names.WORKFLOW_NAME: _NAME}, marks=_MARKS)
 
 
-class Rounds(Fails):
+class Rounds(Ordinary):
     """A method that returns the answer of the last round."""
 
     def __init__(self, *, of_chat: bool = False) -> None:
@@ -55,12 +55,12 @@ class Rounds(Fails):
         return {}
 
 
-class Function(Fails):
+class Function(Ordinary):
     """A function of the application that the client calls because the model asks for it."""
 
     def opening(self, called: Called, content: Content) -> Opening | None:
         """Return the tool that is called, with the model's arguments."""
-        arguments, function = called.args
+        arguments, function = called.args[-2:]  # somebody else's wrapper puts an instance before them
         name = str(getattr(function, "__name__", "function"))
         facts: Facts = {names.TOOL_NAME: name}
         if content.on:

@@ -20,6 +20,7 @@ class Chat:
     """``BaseChatModel._generate_with_cache``, through which every chat model is asked that is not streamed."""
 
     operations = _deferred.INFERENCE
+    cumulative = False
 
     def within(self, called: Called) -> Context:
         """Return the context of the chain around."""
@@ -76,6 +77,7 @@ class Text:
     """``BaseLLM._generate_helper``: models that complete text, several prompts at once."""
 
     operations = _deferred.INFERENCE
+    cumulative = False
 
     def within(self, called: Called) -> Context:
         """Return the context of the chain around."""
@@ -131,6 +133,7 @@ class Embeddings:
     """``embed_documents`` and ``embed_query`` of any class of embeddings."""
 
     operations = _deferred.EMBEDDINGS
+    cumulative = False
     within = staticmethod(_deferred.here)
 
     def request(self, called: Called, content: Content) -> Request:

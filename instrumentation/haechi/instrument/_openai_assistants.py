@@ -8,6 +8,7 @@ from typing import Any, Final
 from haechi._content import Content, field, message, text_part
 from haechi._endpoints import Kwargs
 from haechi.instrument._openai_facts import count, parameters, usage_facts
+from haechi.instrument._openai_finished import first, is_finished
 from haechi.instrument._openai_media import input_facts
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
@@ -50,6 +51,8 @@ def told(run: Any, content: Content) -> Facts:
         count(facts, names.USAGE_CACHE_READ_TOKENS, field(usage, "prompt_token_details"), "cached_tokens")
     if status in _FAILED:
         facts[names.ERROR_TYPE] = str(field(field(run, "last_error"), "code") or status)
+    if is_finished(status):
+        first(facts.get(names.RESPONSE_ID))
     if isinstance(status, str) and status not in {"queued", "in_progress"}:
         facts[names.RESPONSE_FINISH_REASONS] = [status]
     return facts

@@ -2,8 +2,6 @@
 
 Guarantee: fetching an answer that is still under way makes no span. The first fetch that finds it finished makes one,
 with its usage; later ones make none (in one process; the collector tells the same answer by its id).
-
-Bound: `FETCHED_MAX` answers are remembered.
 """
 
 from collections.abc import Callable
@@ -14,16 +12,11 @@ from opentelemetry import context
 from haechi import _guard, _raw, _runtime, spans
 from haechi._content import field
 from haechi._endpoints import Kwargs, Observer, around, around_async
+from haechi.instrument._openai_finished import first, is_finished
 from haechi.instrument._openai_methods import Method
-from haechi.instrument._recent import Recent
 from haechi.spans import Began, Call, Witness
 
-FETCHED_MAX: Final = 10_000
-"""Answers whose usage was told. Fewer: one that is fetched again and again is counted again."""
-
-_fetched: Final = Recent(FETCHED_MAX)
 _FETCHING: Final = _guard.Kept("reading an answer that was fetched")
-_UNDER_WAY: Final = frozenset({"queued", "in_progress", "requires_action", "cancelling"})
 
 
 def fetching(method: Method) -> Observer:
@@ -72,10 +65,11 @@ def _tell(method: Method, instance: Any, answer: Any, began_ns: int) -> None:
         if not http.is_stream_consumed:
             return
         answer = _raw.loose(http.content)
-    answer_id, status = field(answer, "id"), field(answer, "status")
-    if field(answer, "background") is False or not isinstance(answer_id, str) or status in _UNDER_WAY:
-        return
-    if not _fetched.put(answer_id):
+    if (
+        field(answer, "background") is False
+        or not is_finished(field(answer, "status"))
+        or not first(field(answer, "id"))
+    ):
         return
     request = method.request(instance, {"model": field(answer, "model")}, runtime.content)
     Call(runtime, request, Began(began_ns, context.get_current(), Witness())).stop(method.told(answer, runtime.content))

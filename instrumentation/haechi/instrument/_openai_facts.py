@@ -63,10 +63,11 @@ def model_of(kwargs: Mapping[str, Any]) -> str:
 
 
 def asked(kwargs: dict[str, Any], content: Content) -> Facts:
-    """Return the messages and tools of a chat request, where content is wanted."""
+    """Return the parameters of a chat request, and its messages and tools where content is wanted."""
+    facts = parameters(kwargs)
     if not content.on:
-        return {}
-    facts: Facts = {names.INPUT_MESSAGES: content.json([messages.said(m) for m in listed(kwargs, "messages")])}
+        return facts
+    facts[names.INPUT_MESSAGES] = content.json([messages.said(m) for m in listed(kwargs, "messages")])
     if tools := listed(kwargs, "tools"):
         facts[names.TOOL_DEFINITIONS] = content.json([messages.tool(tool) for tool in tools])
     return facts
@@ -120,11 +121,11 @@ def usage_facts(usage: Any) -> Facts:
     count(facts, names.USAGE_OUTPUT_TOKENS, usage, "completion_tokens")
     if (details := field(usage, "prompt_tokens_details")) is not None:
         count(facts, names.USAGE_CACHE_READ_TOKENS, details, "cached_tokens")
-        count(facts, names.USAGE_CACHE_WRITE_TOKENS, details, "cache_write_tokens")
-        count(facts, names.USAGE_AUDIO_INPUT_TOKENS, details, "audio_tokens")
+        count_some(facts, names.USAGE_CACHE_WRITE_TOKENS, details, "cache_write_tokens")
+        count_some(facts, names.USAGE_AUDIO_INPUT_TOKENS, details, "audio_tokens")
     if (details := field(usage, "completion_tokens_details")) is not None:
         count(facts, names.USAGE_REASONING_TOKENS, details, "reasoning_tokens")
-        count(facts, names.USAGE_AUDIO_OUTPUT_TOKENS, details, "audio_tokens")
+        count_some(facts, names.USAGE_AUDIO_OUTPUT_TOKENS, details, "audio_tokens")
     if names.USAGE_CACHE_READ_TOKENS not in facts:
         count(facts, names.USAGE_CACHE_READ_TOKENS, usage, "prompt_cache_hit_tokens")
     if (cost := _reported_cost(usage)) is not None:
@@ -136,6 +137,13 @@ def count(facts: Facts, name: str, source: Any, key: str) -> None:
     """Add a count under a name, if the source has one."""
     value = field(source, key)
     if isinstance(value, int):
+        facts[name] = value
+
+
+def count_some(facts: Facts, name: str, source: Any, key: str) -> None:
+    """Add a count under a name, if the source has one and it is not 0: of what most calls have nothing."""
+    value = field(source, key)
+    if isinstance(value, int) and value:
         facts[name] = value
 
 

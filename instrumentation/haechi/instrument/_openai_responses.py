@@ -10,7 +10,8 @@ from haechi._content import Content, Message, field, message, text_part
 from haechi._endpoints import Kwargs
 from haechi.instrument import _openai_conversations as conversations
 from haechi.instrument import _openai_items as items
-from haechi.instrument._openai_facts import count, listed, output_type, parameters
+from haechi.instrument._openai_facts import count, count_some, listed, output_type, parameters
+from haechi.instrument._openai_finished import first, is_finished
 from haechi.instrument._openai_messages import tool
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
@@ -55,7 +56,6 @@ _RESPONSE: Final = (
     (names.RESPONSE_STATUS, "status"),
     (names.OPENAI_RESPONSE_SERVICE_TIER, "service_tier"),
 )
-UNDER_WAY: Final = frozenset({"queued", "in_progress"})
 
 
 def told(response: Any, content: Content) -> Facts:
@@ -63,9 +63,11 @@ def told(response: Any, content: Content) -> Facts:
     facts: Facts = {name: value for name, key in _RESPONSE if isinstance(value := field(response, key), str)}
     conversations.answered(facts.get(names.RESPONSE_ID), field(response, "previous_response_id"))
     status = facts.get(names.RESPONSE_STATUS)
-    if isinstance(status, str) and status not in UNDER_WAY:
+    if is_finished(status):
+        if field(response, "background") is True:
+            first(facts.get(names.RESPONSE_ID))
         reason = field(field(response, "incomplete_details"), "reason")
-        facts[names.RESPONSE_FINISH_REASONS] = [reason if isinstance(reason, str) else status]
+        facts[names.RESPONSE_FINISH_REASONS] = [reason if isinstance(reason, str) else str(status)]
     if status == "failed":
         facts[names.ERROR_TYPE] = str(field(field(response, "error"), "code") or "failed")
     if (usage := field(response, "usage")) is not None:
@@ -84,11 +86,11 @@ def usage_facts(usage: Any) -> Facts:
     count(facts, names.USAGE_OUTPUT_TOKENS, usage, "output_tokens")
     if (details := field(usage, "input_tokens_details") or field(usage, "input_token_details")) is not None:
         count(facts, names.USAGE_CACHE_READ_TOKENS, details, "cached_tokens")
-        count(facts, names.USAGE_CACHE_WRITE_TOKENS, details, "cache_write_tokens")
-        count(facts, names.USAGE_AUDIO_INPUT_TOKENS, details, "audio_tokens")
+        count_some(facts, names.USAGE_CACHE_WRITE_TOKENS, details, "cache_write_tokens")
+        count_some(facts, names.USAGE_AUDIO_INPUT_TOKENS, details, "audio_tokens")
     if (details := field(usage, "output_tokens_details")) is not None:
         count(facts, names.USAGE_REASONING_TOKENS, details, "reasoning_tokens")
-        count(facts, names.USAGE_AUDIO_OUTPUT_TOKENS, details, "audio_tokens")
+        count_some(facts, names.USAGE_AUDIO_OUTPUT_TOKENS, details, "audio_tokens")
     return facts
 
 

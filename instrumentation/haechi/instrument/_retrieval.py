@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind
 from haechi import _guard, _wrapping
 from haechi._content import Content
 from haechi.instrument import _steps
-from haechi.instrument._steps import Called, Fails, Opening
+from haechi.instrument._steps import Called, Ordinary, Opening
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
 
@@ -95,7 +95,7 @@ def text_of(record: Mapping[str, Any]) -> str | None:
     return named if named is not None else max(texts.values(), key=len, default=None)
 
 
-class Store(Fails):
+class Store(Ordinary):
     """A query of a vector store: what is the same for all stores."""
 
     system = ""

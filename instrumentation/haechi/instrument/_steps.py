@@ -7,9 +7,10 @@ How a framework is written: one small `Part` per kind of method, which tells wha
 from its result.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
@@ -21,6 +22,9 @@ from haechi._content import Content
 from haechi._runtime import Runtime
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
+
+if TYPE_CHECKING:
+    from haechi.instrument import _relay
 
 
 class Step:
@@ -60,6 +64,11 @@ class Step:
             if error is not None:
                 _failure.note(self.span, error)
         self.span.end(self._runtime.clock())
+
+    def __del__(self, _ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        """End a step that goes on in something that nobody has read."""
+        if self._unfinished and not _ending():  # at the interpreter's end our modules are gone
+            self.stop()
 
 
 @dataclass(slots=True)
@@ -109,12 +118,20 @@ class Part(Protocol):
     def closing(self, opening: Opening, called: Called, result: Any, content: Content) -> Facts:
         """Return what the result says. ``result`` is None where there is none, as after a generator."""
 
+    def goes_on(self, result: Any, run: "_relay.Resumable") -> bool:
+        """Tell whether the step goes on in a generator of the result, which is given the run with `_relay.relay`."""
+
     def error(self, error: BaseException) -> Facts | None:
         """Return what to say of an exception that is no failure, None where it is one."""
 
 
-class Fails:
-    """A part for which every exception is a failure."""
+class Ordinary:
+    """A part that ends when its method returns, and for which every exception is a failure."""
+
+    def goes_on(self, result: Any, run: "_relay.Resumable") -> bool:
+        """Return False."""
+        del result, run
+        return False
 
     def error(self, error: BaseException) -> Facts | None:
         """Return None."""
@@ -141,7 +158,7 @@ IDLE: Final = _Idle()
 class _StepRun:
     """The run of a call that is a step; the step is the current span while the call lasts."""
 
-    __slots__ = ("_called", "_content", "_opening", "_part", "_step")
+    __slots__ = ("_called", "_content", "_inside", "_opening", "_part", "_step")
 
     def __init__(self, runtime: Runtime, part: Part, called: Called, opening: Opening) -> None:
         self._part = part
@@ -150,8 +167,13 @@ class _StepRun:
         self._content = runtime.content
         self._step = Step(runtime, opening)
         around = get_current() if opening.within is None else opening.within
-        inside = Context({**around, **opening.marks}) if opening.marks else around
-        _scope.enter(self, self._step.context(inside), _scope.attributes(around))
+        self._inside = self._step.context(Context({**around, **opening.marks}) if opening.marks else around)
+        self.resume()
+
+    def resume(self) -> Self:
+        """Make the step the current span."""
+        _scope.enter(self, self._inside, _scope.attributes(self._inside))
+        return self
 
     def item(self, item: object) -> None:
         """Items of a generator are nothing to a step."""
@@ -161,6 +183,8 @@ class _StepRun:
         facts: Facts = {}
         with _KEPT:
             _scope.leave(self)
+            if self._part.goes_on(result, self):
+                return
             facts = self._part.closing(self._opening, self._called, result, self._content)
         self._step.stop(facts)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from haechi import _guard, _wrapping
-from haechi._endpoints import Patches
+from haechi._endpoints import Observer, Patches
 
 
 def wrap(base: type, methods: tuple[str, ...], begin: _wrapping.Begin, patches: Patches) -> None:
@@ -13,10 +13,20 @@ def wrap(base: type, methods: tuple[str, ...], begin: _wrapping.Begin, patches: 
     def observe(owner: type) -> None:
         with _KEPT:
             for name in methods:
-                if not getattr(vars(owner).get(name), "__isabstractmethod__", False):
+                if _is_concrete(owner, name):
                     patches.wrap(owner, name, begin)
 
     each(base, observe, patches)
+
+
+def put(owner: type, name: str, observer: Observer, patches: Patches) -> None:
+    """Put an observer around a method that is not abstract."""
+    if _is_concrete(owner, name):
+        patches.put(owner, name, observer)
+
+
+def _is_concrete(owner: type, name: str) -> bool:
+    return not getattr(vars(owner).get(name), "__isabstractmethod__", False)
 
 
 def each(base: type, observe: Callable[[type], None], patches: Patches) -> None:

@@ -44,11 +44,11 @@ class _Asked(Asked):
 
 
 def _closing(held: "weakref.ref[Any]", end: Callable[[streams.Outcome], None]) -> Callable[[], Any]:
-    """Return a ``close``, or its coroutine, that ends the watch. It does not hold the stream, which would never be dropped."""
+    """Return a ``close`` that ends the watch too. It does not hold the stream, which would never be dropped."""
 
     def close() -> Any:
         end("closed")
-        stream = held()
+        stream: Any = held()
         return type(stream).close(stream)
 
     return close

@@ -14,12 +14,12 @@ from haechi._endpoints import Kwargs, Patches
 from haechi.instrument import _deferred, _langchain_models, _retrieval, _steps, _subclasses
 from haechi.instrument import _langchain_facts as told
 from haechi.instrument import _langchain_runs as runs
-from haechi.instrument._steps import Called, Fails, Opening
+from haechi.instrument._steps import Called, Ordinary, Opening
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
 
 
-class Tool:
+class Tool(Ordinary):
     """``BaseTool.run`` and ``arun``, through which every tool is called."""
 
     def opening(self, called: Called, content: Content) -> Opening | None:
@@ -48,7 +48,7 @@ class Tool:
         return {names.GRAPH_INTERRUPTED: True} if runs.interrupts(error) else None
 
 
-class Retriever(Fails):
+class Retriever(Ordinary):
     """``BaseRetriever.invoke`` and ``ainvoke``."""
 
     def opening(self, called: Called, content: Content) -> Opening | None:
@@ -64,7 +64,7 @@ class Retriever(Fails):
         return _retrieval.found_facts(told.documents(result), content, _retrieval.looked(opening))
 
 
-class Prompt(Fails):
+class Prompt(Ordinary):
     """``BasePromptTemplate.invoke`` and ``ainvoke``."""
 
     def opening(self, called: Called, content: Content) -> Opening | None:
