@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from haechi._config import Config
+from haechi._settings import SETTINGS as SDK_SETTINGS
 from haechi_collector.config import SETTINGS
 from haechi_collector.store.migrate import migrations
 from haechi_collector.telemetry import DEFINITIONS
@@ -26,7 +28,33 @@ line that names it as you typed it.
 | TOML key | option | environment | default | meaning |
 |---|---|---|---|---|
 {rows}
+
+## The SDK's settings
+
+What runs inside an application ([how it gets in](run.md)) is set by the environment or by arguments of `haechi.init`,
+which come first. A value in the environment that does not fit is named in one warning, and the default holds: a setting
+never stops an application. A wrong argument is a `ValueError` that names it.
+
+| argument of `haechi.init` | environment | default | meaning |
+|---|---|---|---|
+{_sdk_rows()}
+
+OpenTelemetry's own variables hold too: `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`, `OTEL_PROPAGATORS`,
+`OTEL_EXPORTER_OTLP_*` (addresses, headers, certificates, compression), attribute and span limits.
 """
+
+
+def _sdk_rows() -> str:
+    defaults = Config()
+    return "\n".join(
+        f"| {f'`{s.name}`' if s.argument else ''} | {', '.join(f'`{name}`' for name in s.variables)} "
+        f"| {_sdk_default(getattr(defaults, s.name))} | {s.help} |"
+        for s in SDK_SETTINGS
+    )
+
+
+def _sdk_default(value: object) -> str:
+    return _default(", ".join(value) or None) if isinstance(value, (tuple, frozenset)) else _default(value)
 
 
 def _default(value: object) -> str:

@@ -95,14 +95,16 @@ class Stream(_Watched):
         # A generator rather than this object: it costs half per chunk.
         inner, watch = iter(self.__wrapped__), self._self_watch
         passes = watch.passes
+        reading = True
         try:
             for chunk in inner:
                 if passes(chunk):
+                    reading = False  # what is thrown in here, a cancellation for one, is no error of the stream
                     yield chunk
-        except GeneratorExit:
-            raise
+                    reading = True
         except BaseException as error:
-            watch.end("error", error)
+            if reading:
+                watch.end("error", error)
             raise
         watch.end("complete")
 
@@ -143,14 +145,16 @@ class AsyncStream(_Watched):
     async def __aiter__(self) -> AsyncIterator[Any]:
         inner, watch = aiter(self.__wrapped__), self._self_watch
         passes = watch.passes
+        reading = True
         try:
             async for chunk in inner:
                 if passes(chunk):
+                    reading = False  # what is thrown in here, a cancellation for one, is no error of the stream
                     yield chunk
-        except GeneratorExit:
-            raise
+                    reading = True
         except BaseException as error:
-            watch.end("error", error)
+            if reading:
+                watch.end("error", error)
             raise
         watch.end("complete")
 

@@ -79,9 +79,8 @@ def test_one_that_comes_later_takes_the_client(standin: Standin, rival: str) -> 
     assert counts(script, standin, rival) == [(0, 1), (1, 1)]
 
 
-@pytest.mark.parametrize(("rival", "expected"), [(RIVALS[0], (1, 1)), (RIVALS[1], (2, 0))])
-def test_one_that_goes_gives_the_client_back(standin: Standin, rival: str, expected: tuple[int, int]) -> None:
-    """One span for each call all the while: ours afterwards, but OpenLLMetry's inner instrumentor never goes."""
+def test_one_that_goes_gives_the_client_back(standin: Standin) -> None:
+    """One span for each call all the while, ours afterwards. (OpenLLMetry leaves its wrappers in place.)"""
     script = """
         rival.instrument(tracer_provider=theirs.tracer_provider)
         ask()
@@ -90,7 +89,7 @@ def test_one_that_goes_gives_the_client_back(standin: Standin, rival: str, expec
         ask()
         tell()
     """
-    assert counts(script, standin, rival) == [(1, 0), expected]
+    assert counts(script, standin, RIVALS[0]) == [(1, 0), (1, 1)]
 
 
 def test_a_client_that_is_no_longer_observed_is_the_librarys_own(standin: Standin) -> None:

@@ -163,7 +163,7 @@ class _Installed:
         if module.__name__ in self.loaded:
             return
         self.loaded[module.__name__] = module
-        if not rival_active(self.target):
+        if not (self.rivals or rival_active(self.target)):
             self.patch(module)
 
     def patch(self, module: ModuleType) -> None:
@@ -246,6 +246,7 @@ def _rival_turned(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, .
     rivalled = [i for i in _installed.values() if _is_of(package, rival_modules(i.target))]
     if rivalled and wrapped.__name__ == "instrument":
         for installed in rivalled:
+            installed.rivals.add(instance)  # already now: it may import the library, of which we are told first
             installed.stand_back()
     result = wrapped(*args, **kwargs)
     for installed in rivalled:

@@ -28,7 +28,7 @@ _TOOL: Final = create_key("haechi-llama-index-tool")
 class Engine(Ordinary):
     """A method of a query engine, a chat engine or a synthesizer."""
 
-    def __init__(self, operation: str, subject: str = names.WORKFLOW_NAME) -> None:
+    def __init__(self, operation: str, subject: str = "") -> None:
         self._operation = operation
         self._subject = subject
 
@@ -36,7 +36,10 @@ class Engine(Ordinary):
         """Return the engine's name and the question."""
         name = type(called.instance).__name__
         asked = called.args[1] if len(called.args) > 1 else next(iter(called.kwargs.values()), None)
-        return Opening(self._operation, name, {self._subject: name, **_shown(names.OBSERVED_INPUT, asked, content)})
+        facts = _shown(names.OBSERVED_INPUT, asked, content)
+        if self._subject:
+            facts[self._subject] = name
+        return Opening(self._operation, name, facts)
 
     def closing(self, opening: Opening, called: Called, result: Any, content: Content) -> Facts:
         """Return the answer; that of a stream is not there yet."""
@@ -208,8 +211,8 @@ def _each(owner: str, begin: _wrapping.Begin, *words: str) -> Callable[[ModuleTy
     return lambda module, patches: _subclasses.wrap(vars(module)[owner], words, begin, patches)
 
 
-_QUERY: Final = _steps.begin(Engine("invoke_workflow"))
-_SYNTHESIZE: Final = _steps.begin(Engine("execute_task", names.GRAPH_NODE))
+_QUERY: Final = _steps.begin(Engine("invoke_workflow", names.WORKFLOW_NAME))
+_SYNTHESIZE: Final = _steps.begin(Engine("execute_task"))
 _PATCHES: Final[Mapping[str, Callable[[ModuleType, Patches], None]]] = {
     "llama_index.core.base.base_query_engine": _methods("BaseQueryEngine", _QUERY, "query", "aquery"),
     "llama_index.core.base.base_retriever": _methods(
