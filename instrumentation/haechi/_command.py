@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from haechi import _config
@@ -22,14 +23,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["run"]:
         return run(arguments[1:])
     try:
-        from haechi_collector.cli import main as collector  # noqa: PLC0415  not there, or slow, for `run`
+        collector = import_module("haechi_collector.cli")  # by name: the SDK stands below the collector, and without it
     except ModuleNotFoundError as error:
         print(  # noqa: T201  the command's answer
             f"haechi: this command needs the collector: pip install 'haechi[collector]' (missing: {error.name})",
             file=sys.stderr,
         )
         return 2
-    return collector(arguments)
+    return int(collector.main(arguments))
 
 
 def run(arguments: Sequence[str]) -> int:

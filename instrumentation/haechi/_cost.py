@@ -49,6 +49,11 @@ class Prices:
             self._begun = True  # two threads here at once read the book twice; nothing else happens
             threading.Thread(target=self._load, name="haechi-prices", daemon=True).start()
 
+    def before_fork(self) -> None:
+        """Let the thread finish: a child forked in the middle of its imports finds modules locked for ever."""
+        if self._begun and self._book is None:
+            self._ready.wait(WAIT_S)
+
     def after_fork(self) -> None:
         """Begin again in a child process if the parent's thread had not finished."""
         if self._book is None:

@@ -186,10 +186,15 @@ class Patches:
     def put(self, owner: Any, name: str, observer: Observer) -> None:
         """Put an observer around ``owner.name``, a method or a function.
 
-        Nothing is done where the name does not exist in this version of the library, or is observed already.
+        Nothing is done where the name does not exist in this version of the library, or is observed already. One that
+        was observed elsewhere and found its way here (``from x import *``) is only remembered, to be taken off.
         """
         original = vars(owner).get(name)
-        if original is None or isinstance(original, _Observed):
+        if original is None:
+            return
+        if isinstance(original, _Observed):
+            if not any(known is owner and name == other for known, other, _ in self._undo):
+                self._undo.append((owner, name, original.__wrapped__))
             return
         self._undo.append((owner, name, original))
         setattr(owner, name, _Observed(original, observer))

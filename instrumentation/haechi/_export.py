@@ -11,22 +11,17 @@ its own. Neither locks nor conditions are shared with application code, so signa
 
 import os
 import sys
-import threading
 import time
 import weakref
-from _thread import start_new_thread  # as it is now: gevent replaces it later, and greenlets must not wait for us
 from collections import Counter
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from queue import Empty, SimpleQueue
 from typing import Any, Final
-
-from opentelemetry import context
 
 from haechi import _guard, _wire
 from haechi._config import Config
 from haechi._lane import Lane
 from haechi._outage import Outage
+from haechi._worker import Worker
 
 BATCH_BYTES_MAX: Final = 4 * 1024 * 1024
 """Bytes of one request, roughly. More: collectors refuse requests above 4 to 64 MiB."""
@@ -61,11 +56,10 @@ class Pipeline:
     def _begin(self) -> None:
         self._wire = _wire.Wire(self._config)
         self._outage = Outage(self._wire.target)
-        self._wake: SimpleQueue[None] = SimpleQueue()
-        self._thread: int | None = None
-        self._starting: list[None] = [None]  # whoever pops it starts the thread
+        wire = self._wire
+        self._worker = Worker(self._cycle, wire.shutdown, self._config.batch_wait_s, lambda: wire.waiting)
+        self._ends_known = False
         self._finalizers: list[Any] = []
-        self._stopped = False
         self._pause_until = 0.0
         self._failures = 0
         self._attempts_failed = 0
@@ -79,6 +73,14 @@ class Pipeline:
         """How long the end of the program may wait, in seconds."""
         return self._config.exit_s
 
+    def before_fork(self) -> None:
+        """Let the thread leave."""
+        self._worker.park()
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._worker.resume(wanted=bool(self._collectors) or any(self.lanes))
+
     def after_fork(self) -> None:
         """Begin anew in a forked child."""
         for lane in self.lanes:
@@ -89,27 +91,20 @@ class Pipeline:
     def collect_with(self, collectors: Iterable[Collect]) -> None:
         """Call these, which export metrics through `send_metrics`, in the thread at every interval and flush."""
         self._collectors = list(collectors)
-        self.start()
+        self._start()
 
     def put(self, lane: Lane[Any], item: object, size: int) -> None:
         """Queue an item of ``size`` bytes. Called by the application's threads: appends and returns."""
         full = lane.put(item, size)
-        if self._thread is None:
-            self.start()
+        if not self._worker.running:
+            self._start()
         if full:
-            self._wake.put(None)
+            self._worker.wake()
 
-    def start(self) -> None:
-        """Start the thread unless it runs."""
-        try:
-            self._starting.pop()
-        except IndexError:
-            return
-        try:
-            self._thread = start_new_thread(self._run, ())
-        except RuntimeError:  # no more threads, or the interpreter ends: `flush` does the work then
-            self._starting.append(None)
-        self._end_with_children()
+    def _start(self) -> None:
+        if self._worker.start() and not self._ends_known:
+            self._ends_known = True
+            self._end_with_children()
 
     def _end_with_children(self) -> None:
         """Be told of the end of processes that end by ``os._exit``, which no exit handler sees."""
@@ -135,9 +130,11 @@ class Pipeline:
         self._urgent_until = begun + timeout_s
         self._collect_asked += 1
         asked = self._collect_asked
-        if self._thread is None:
-            self._cycle()
-        self._wake.put(None)
+        if not self._worker.running and (self._collectors or any(self.lanes)):
+            self._start()
+        if not self._worker.running:
+            self._worker.here()
+        self._worker.wake()
         while not (done := self._done(targets, asked)) and self._attempts_failed == failed_before:
             now = time.monotonic()
             if (settled := sum(lane.settled for lane in self.lanes)) != progress:
@@ -145,6 +142,7 @@ class Pipeline:
             if now - begun >= timeout_s or (answer_s is not None and now - progress_at >= answer_s):
                 break
             time.sleep(_POLL_S)
+        self._urgent_until = 0.0
         return done
 
     def close(self) -> None:
@@ -158,8 +156,7 @@ class Pipeline:
     def shutdown(self) -> None:
         """Close, and end the thread."""
         self.close()
-        self._stopped = True
-        self._wake.put(None)
+        self._worker.stop()
         for finalizer in self._finalizers:
             finalizer.cancel()
         _pipelines.discard(self)
@@ -170,18 +167,6 @@ class Pipeline:
 
     def _done(self, targets: list[tuple[Lane[Any], int]], asked: int) -> bool:
         return self._collected >= asked and all(lane.settled >= accepted for lane, accepted in targets)
-
-    def _run(self) -> None:
-        thread = threading.get_ident()
-        own = context.set_value("suppress_instrumentation", True, context.Context())
-        context.attach(context.set_value(context._SUPPRESS_INSTRUMENTATION_KEY, True, own))  # noqa: SLF001  no public name
-        while not self._stopped:
-            with suppress(Empty):
-                self._wake.get(timeout=self._config.batch_wait_s)
-            with _guard.Kept("exporting"):
-                self._cycle()
-        self._wire.shutdown()
-        _wire.speak(thread)
 
     def _cycle(self) -> None:
         asked, now = self._collect_asked, time.monotonic()
@@ -198,7 +183,7 @@ class Pipeline:
 
     def _empty(self, lane: Lane[Any]) -> None:
         size = self._config.batch_spans_max
-        while batch := lane.peek()[:size]:
+        while not self._worker.leaving and (batch := lane.peek()[:size]):
             outcome = self._noted(self._wire.send(lane.signal, lane.exporter, batch, self._seconds()))
             if isinstance(outcome, _wire.Later):
                 if not self._wait_for(outcome):
@@ -251,6 +236,18 @@ def _noun(lane: Lane[Any]) -> str:
 _pipelines: Final[weakref.WeakSet[Pipeline]] = weakref.WeakSet()
 
 
+def _before_fork() -> None:
+    for pipeline in list(_pipelines):
+        with _guard.Kept("before a fork"):
+            pipeline.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for pipeline in list(_pipelines):
+        with _guard.Kept("after a fork"):
+            pipeline.after_fork_in_parent()
+
+
 def _after_fork() -> None:
     for pipeline in list(_pipelines):
         with _guard.Kept("beginning again after a fork"):
@@ -258,4 +255,4 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork)

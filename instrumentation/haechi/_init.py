@@ -140,6 +140,12 @@ def _warn_of_change(given: dict[str, Any]) -> None:
         )
 
 
+def _before_fork() -> None:
+    runtime = _runtime.current()
+    if runtime is not None and runtime.prices is not None:
+        runtime.prices.before_fork()
+
+
 def _after_fork() -> None:
     global _lock  # noqa: PLW0603  the same
     _lock = RLock()
@@ -149,4 +155,4 @@ def _after_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

@@ -68,6 +68,11 @@ class Wire:
         self._attempt = Attempt()
 
     @property
+    def waiting(self) -> bool:
+        """Whether the thread waits for the network, and nothing else."""
+        return self._attempt.waiting
+
+    @property
     def target(self) -> str:
         """Where telemetry goes, in words."""
         return self._config.endpoint or "the address in OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -126,6 +131,8 @@ class Attempt:
         self.outcome: Later | Refused | None = None
         self.seconds = (10.0, 10.0)
         self.made = False
+        self.waiting = False
+        self.practised = False  # the first request imports what it needs
 
     def begin(self, seconds: tuple[float, float]) -> None:
         """Forget the attempt before."""
@@ -164,11 +171,14 @@ def observed_session(attempt: Attempt) -> "Session":
             options["timeout"] = attempt.seconds
             attempt.made = True
             begun = time.monotonic()
+            attempt.waiting = attempt.practised
             try:
                 response = self._once_more(begun, *args, **options)
             except RequestException as error:
                 attempt.unanswered(error)
                 raise RequestException(str(error)) from None
+            finally:
+                attempt.waiting, attempt.practised = False, True
             if not attempt.answered(response):
                 raise RequestException(f"status {response.status_code}")
             return response

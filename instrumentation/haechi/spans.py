@@ -165,6 +165,7 @@ class Call:
             added = dict(facts)
             if self._first_chunk_ns is not None:
                 added[names.RESPONSE_TIME_TO_FIRST_CHUNK] = (self._first_chunk_ns - self._start_ns) / 1e9
+            if self.chunks:
                 added[names.RESPONSE_CHUNK_COUNT] = self.chunks
             if error is not None:
                 added.update(_failure.facts(error))

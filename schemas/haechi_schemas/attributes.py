@@ -95,9 +95,21 @@ TOOL_CALL_RESULT: Final = "gen_ai.tool.call.result"
 AGENT_ID: Final = "gen_ai.agent.id"
 AGENT_NAME: Final = "gen_ai.agent.name"
 WORKFLOW_NAME: Final = "gen_ai.workflow.name"
+HANDOFF_FROM: Final = "haechi.handoff.from"  # the agent that hands over; no convention exists
+HANDOFF_TO: Final = "haechi.handoff.to"  # the agent that goes on; no convention exists
+GUARDRAIL_NAME: Final = "haechi.guardrail.name"  # no convention exists
+GUARDRAIL_TRIGGERED: Final = "haechi.guardrail.triggered"  # whether it stopped the run; no convention exists
 GRAPH_NODE: Final = "haechi.graph.node"  # no convention exists
 GRAPH_STEP: Final = "haechi.graph.step"  # the round of the graph in which a node runs; no convention exists
 GRAPH_INTERRUPTED: Final = "haechi.graph.interrupted"  # it waits for somebody's word; no convention exists
+
+# --- the Model Context Protocol -------------------------------------------------------------------------------
+MCP_METHOD_NAME: Final = "mcp.method.name"
+MCP_SESSION_ID: Final = "mcp.session.id"
+MCP_PROTOCOL_VERSION: Final = "mcp.protocol.version"
+MCP_RESOURCE_URI: Final = "mcp.resource.uri"
+JSONRPC_REQUEST_ID: Final = "jsonrpc.request.id"
+RPC_RESPONSE_STATUS_CODE: Final = "rpc.response.status_code"
 
 # --- retrieval from a store -----------------------------------------------------------------------------------
 DATA_SOURCE_ID: Final = "gen_ai.data_source.id"  # the collection, index or table

@@ -38,10 +38,8 @@ class Asked:
 @pytest.fixture(scope="module")
 def chroma() -> Any:
     import chromadb
-    from chromadb.config import Settings
 
-    client = chromadb.EphemeralClient(Settings(anonymized_telemetry=False))
-    collection = client.get_or_create_collection("guide", embedding_function=None)
+    collection = chromadb.EphemeralClient().get_or_create_collection("guide", embedding_function=None)
     collection.add(ids=list(TEXTS), documents=list(TEXTS.values()), embeddings=list(VECTORS.values()))
     return collection
 

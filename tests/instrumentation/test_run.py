@@ -177,7 +177,9 @@ def test_fork_and_exec_by_hand(tmp_path: Path, receiver: Receiver) -> None:
     child = os.fork()
     if child == 0:
         span("child")
-        time.sleep(0.5)  # longer than the interval
+        from haechi import _providers
+        own, end = _providers._state.own, time.monotonic() + 20
+        while own and not own.pipeline().lanes[0].delivered and time.monotonic() < end: time.sleep(0.01)
         os._exit(0)
     other = os.fork()
     if other == 0:

@@ -3,14 +3,18 @@
 from typing import Any
 
 import groq
-import httpx2
 import openai
 import pytest
-from mistralai.client import Mistral
-from mistralai.client.errors import SDKError
 from tests.standin import Standin, expected
 from tests.standin.facts import VENDORS
 from tests.standin.openai_media import EMBEDDING_TOKENS
+
+try:
+    from mistralai.client import Mistral
+    from mistralai.client.errors import SDKError
+except ImportError:  # of version 1
+    from mistralai import Mistral
+    from mistralai.models import SDKError
 
 BASES = {
     "together": "/together/v1",
@@ -103,7 +107,7 @@ def test_thinking_has_each_providers_own_key(standin: Standin) -> None:
 )
 def test_a_provider_is_reached_under_its_own_host(standin: Standin, base: str, vendor: str) -> None:
     """Used as an HTTP proxy the stand-in plays the provider whose base URL the client has."""
-    through = httpx2.Client(proxy=standin.url)
+    through = openai.DefaultHttpxClient(proxy=standin.url)
     with openai.OpenAI(base_url=base, api_key="k", http_client=through, max_retries=0) as client:
         got = client.chat.completions.create(model="m", messages=HELLO)
     assert got.usage

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from tests.standin import Standin, expected, openai_assistants, openai_media
@@ -153,7 +154,7 @@ def test_a_retry_succeeds(standin: Standin, client: openai.OpenAI) -> None:
 def test_a_stream_is_cut(client: openai.OpenAI) -> None:
     """The connection closes after half of the events."""
     stream, seen = ask(client, "[cut]", stream=True), []
-    with pytest.raises(openai.APIConnectionError):
+    with pytest.raises((openai.APIConnectionError, httpx.RemoteProtocolError)):  # the latter: older versions
         seen.extend(iter(stream))
     assert len(seen) == (len(expected("openai.chat").fragments) + 3) // 2
 

@@ -23,6 +23,7 @@ class Script:
     pause_ms: int = 0
     cut: bool = False
     failing: bool = False  # an error event in the middle of the stream
+    strict: int = 0  # the status with which a server answers that does not know `stream_options`; 0: it knows them
     usage: bool = True
     retry: bool = False  # 429 at the first attempt, the answer at the second
     words: int = LONG_WORDS  # of a long answer
@@ -42,6 +43,7 @@ _PLAYS: dict[str, Callable[[Script, int | None], Script]] = {
     "slow": lambda script, n: replace(script, pause_ms=SLOW_MS if n is None else n),
     "cut": lambda script, _n: replace(script, cut=True),
     "fail": lambda script, _n: replace(script, failing=True),
+    "strict": lambda script, n: replace(script, strict=400 if n is None else n),
     "nousage": lambda script, _n: replace(script, usage=False),
     "retry": lambda script, _n: replace(script, retry=True),
     "long": lambda script, n: replace(script, answer="long", words=LONG_WORDS if n is None else n),

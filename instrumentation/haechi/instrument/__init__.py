@@ -42,6 +42,17 @@ class Target:
     ours: str
 
 
+_COPIES: Final = (
+    "audio.speech",
+    "audio.transcriptions",
+    "audio.translations",
+    "chat.completions",
+    "completions",
+    "embeddings",
+    "images",
+)
+"""Modules of clients that are made as OpenAI's is; not every one has them all."""
+
 TARGETS: Final[tuple[Target, ...]] = (
     Target(
         "openai",
@@ -64,6 +75,10 @@ TARGETS: Final[tuple[Target, ...]] = (
         ("openai", "openai_v2", "genai.openai"),
         "openai",
     ),
+    Target("groq", tuple(f"groq.resources.{name}" for name in _COPIES), ("groq",), "groq"),
+    Target("together", tuple(f"together.resources.{name}" for name in _COPIES), ("together",), "together"),
+    Target("fireworks", tuple(f"fireworks.resources.{name}" for name in _COPIES), ("fireworks",), "fireworks"),
+    Target("litellm", ("litellm.main", "litellm.responses.main", "litellm"), ("litellm",), "litellm"),
     Target("anthropic", ("anthropic._base_client",), ("anthropic", "genai.anthropic"), "anthropic"),
     Target("bedrock", ("botocore.client", "aiobotocore.client"), ("botocore", "bedrock"), "bedrock"),
     Target(
@@ -92,6 +107,7 @@ TARGETS: Final[tuple[Target, ...]] = (
     Target(
         "langchain",
         (
+            "langchain_core.caches",
             "langchain_core.callbacks.manager",
             "langchain_core.runnables.config",
             "langgraph._internal._runnable",
@@ -143,6 +159,19 @@ TARGETS: Final[tuple[Target, ...]] = (
         ),
         ("pinecone",),
         "pinecone",
+    ),
+    Target(
+        "mcp",
+        (
+            "mcp.client.session",
+            "mcp.client.streamable_http",
+            "mcp.server._otel",
+            "mcp.server.lowlevel.server",
+            "mcp.shared.jsonrpc_dispatcher",
+            "mcp.shared.session",  # before 2.0
+        ),
+        ("mcp",),
+        "mcp",
     ),
     Target("pgvector", ("psycopg.cursor", "psycopg.cursor_async"), (), "pgvector"),
 )

@@ -25,7 +25,10 @@ _READING: Final = _guard.Kept("reading an answer of Bedrock's")
 
 
 class InvokeReader:
-    """Reads a streamed answer. The events are kept as they came, and decoded when the answer is complete."""
+    """Reads a streamed answer. The events are kept as they came, and decoded when the answer is complete.
+
+    Those that hold text alone, which are nearly all, are not kept while content is off.
+    """
 
     __slots__ = ("_content", "_pieces", "_size")
 
@@ -37,9 +40,10 @@ class InvokeReader:
     def read(self, chunk: Any) -> bool:
         """Take an event in. All of them are the application's."""
         piece = chunk["chunk"]["bytes"] if "chunk" in chunk else b""
-        self._size += len(piece)
-        if piece and self._size <= BODY_BYTES_MAX:
-            self._pieces.append(piece)
+        if self._content.on or not (b'"content_block_delta"' in piece or b'"contentBlockDelta"' in piece):
+            self._size += len(piece)
+            if piece and self._size <= BODY_BYTES_MAX:
+                self._pieces.append(piece)
         return True
 
     def facts(self) -> Facts:
@@ -159,6 +163,11 @@ class AsyncTeed(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not generic at 
             raise
         self._self_tee.passed(piece, last=not piece or not amount or amount[0] < 0)
         return piece
+
+    def close(self) -> None:
+        """Close as the response does."""
+        self.__wrapped__.close()
+        self._self_tee.end()
 
     async def __aenter__(self) -> Self:
         await self.__wrapped__.__aenter__()

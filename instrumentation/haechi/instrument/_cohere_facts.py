@@ -160,6 +160,10 @@ class ChatReader:
         self._plan: list[str] = []
         self._calls: list[tuple[Any, list[str]]] = []  # the call as it began, and fragments of its arguments
 
+    def preamble(self, event: Any) -> bool:
+        """Tell whether an event says only that something will come."""
+        return event.type in {"message-start", "content-start"}
+
     def read(self, event: Any) -> bool:
         """Take an event in."""
         kind = event.type

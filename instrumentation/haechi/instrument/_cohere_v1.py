@@ -68,6 +68,10 @@ class V1Reader:
         self._end: Any = None
         self._text: list[str] = []
 
+    def preamble(self, event: Any) -> bool:
+        """Tell whether an event says only that something will come."""
+        return bool(event.event_type == "stream-start")
+
     def read(self, event: Any) -> bool:
         """Take an event in."""
         if event.event_type == "stream-end":

@@ -39,8 +39,8 @@ class Model(Protocol):
     def request(self, called: Called, content: Content) -> Request:
         """Return what was asked."""
 
-    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts | None:
-        """Return what was answered, by the result or by the items of a stream; None where no model was asked."""
+    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts:
+        """Return what was answered, by the result or by the items of a stream."""
 
 
 class ModelRun:
@@ -105,8 +105,6 @@ class ModelRun:
     def _tell(self, result: object, error: BaseException | None) -> None:
         content, called = self._runtime.content, self._called
         answer = self._model.answer(called, result, self._items, content)
-        if answer is None and error is None:
-            return
         request = self._model.request(called, content)
         if self._witness.chunks:
             request.attributes[names.REQUEST_STREAM] = True
@@ -114,7 +112,24 @@ class ModelRun:
         if error is not None and _failure.is_failure(error):
             call.fail(error, answer)
         else:
-            call.stop(answer or {})
+            call.stop(answer)
+
+
+class Lookup:
+    """A question to a cache of answers; where it has one no model is asked, and there is no call to tell of."""
+
+    __slots__ = ()
+
+    def item(self, item: object) -> None:
+        """It is no generator."""
+
+    def stop(self, result: object) -> None:
+        """Tell the call around that it has its answer."""
+        if result is not None and (watching := spans.witness()) is not None:
+            watching.operations |= INFERENCE
+
+    def fail(self, error: BaseException) -> None:
+        """A cache that fails has nothing."""
 
 
 def begin(model: Model) -> Callable[[tuple[Any, ...], dict[str, Any]], _wrapping.Run]:

@@ -122,12 +122,6 @@ def usage(said: Any) -> Facts:
     return facts
 
 
-def cached(said: Any) -> bool:
-    """Tell whether an answer is one from LangChain's cache: it says that it cost nothing."""
-    cost = field(getattr(said, "usage_metadata", None), "total_cost")
-    return isinstance(cost, int) and cost == 0
-
-
 def answer(said: Sequence[Any], infos: Sequence[Any], content: Content) -> Facts:
     """Return what a model's answer says.
 

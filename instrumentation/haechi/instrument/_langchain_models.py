@@ -39,14 +39,11 @@ class Chat:
         found: list[Any] = called.argument(1, "messages")
         return found
 
-    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts | None:
-        """Return what was answered, None where it was LangChain's cache."""
+    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts:
+        """Return what was answered."""
         del called, items
         chosen = getattr(result, "generations", None) or ()
-        said = [one.message for one in chosen]
-        if said and told.cached(said[0]):
-            return None
-        return told.answer(said, [one.generation_info for one in chosen], content)
+        return told.answer([one.message for one in chosen], [one.generation_info for one in chosen], content)
 
 
 class ChatStream(Chat):
@@ -61,7 +58,7 @@ class ChatStream(Chat):
         found: list[Any] = called.instance._convert_input(called.argument(1, "input")).to_messages()  # noqa: SLF001  its only way
         return found
 
-    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts | None:
+    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts:
         """Return what the chunks say together."""
         del called, result
         if not items:
@@ -98,7 +95,7 @@ class Text:
         found: list[str] = called.argument(1, "prompts")
         return found
 
-    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts | None:
+    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts:
         """Return what was answered."""
         del called, items
         usage = (getattr(result, "llm_output", None) or {}).get("token_usage") or {}
@@ -121,7 +118,7 @@ class TextStream(Text):
         """Return the prompt."""
         return [called.instance._convert_input(called.argument(1, "input")).to_string()]  # noqa: SLF001  its only way
 
-    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts | None:
+    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts:
         """Return what the chunks say together."""
         del called, result
         if not content.on:
@@ -148,7 +145,7 @@ class Embeddings:
         name = type(instance).__name__.removesuffix("Embeddings").lower() or "unknown"
         return Request("embeddings", told.provider_of(name), model or type(instance).__name__, facts)
 
-    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts | None:
+    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts:
         """Return the size of the vectors."""
         del called, items, content
         first = result[0] if isinstance(result, list) and result else None

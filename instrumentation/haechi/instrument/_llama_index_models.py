@@ -49,7 +49,7 @@ class Chat:
         """Return what was sent."""
         return [said(one) for one in called.argument(1, "messages")]
 
-    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts | None:
+    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts:
         """Return what was answered, so far as the stream was read."""
         del called
         got = items[-1] if items else result
@@ -98,7 +98,7 @@ class Embedding:
             facts[names.INPUT_MESSAGES] = content.json([message("user", [text_part(str(text))]) for text in texts])
         return Request("embeddings", provider(instance), model(instance), facts)
 
-    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts | None:
+    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts:
         """Return the size of the vectors."""
         del called, items, content
         first = result[0] if isinstance(result, list) and result else None

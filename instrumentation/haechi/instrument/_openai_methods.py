@@ -49,7 +49,11 @@ class Method:
         asks = self.asks_usage and usage.wanted(client, server.provider, kwargs)
         if asks:
             usage.ask(kwargs)
-        return _Request(self.operation, server.provider, model_of(kwargs), facts, asks)
+        return self.made(server.provider, model_of(kwargs), facts, asks=asks)
+
+    def made(self, provider: str, model: str, facts: Facts, *, asks: bool) -> Request:
+        """Return a request of this operation; ``asks``: also for the usage of its stream."""
+        return _Request(self.operation, provider, model, facts, asks)
 
     def response(self, result: Any, content: Content) -> Facts:
         """Return what the answer says."""

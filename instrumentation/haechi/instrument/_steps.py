@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from haechi import _failure, _guard, _scope, _wrapping, spans
@@ -37,8 +37,9 @@ class Step:
         self._unfinished = [None]  # holds one item until the end; `pop` is atomic
         facts = opening.facts
         facts.update(_scope.attributes(opening.within))
-        facts[names.OPERATION_NAME] = opening.operation
-        name = f"{opening.operation} {opening.name}" if opening.name else opening.operation
+        if opening.operation:
+            facts[names.OPERATION_NAME] = opening.operation
+        name = f"{opening.operation} {opening.name}".strip()
         kind, within = opening.kind, opening.within
         self.span = runtime.tracer.start_span(name, within, kind=kind, attributes=facts, start_time=runtime.clock())
 
@@ -60,9 +61,11 @@ class Step:
         except IndexError:
             return
         with _KEPT:
-            self.span.set_attributes(facts)
             if error is not None:
                 _failure.note(self.span, error)
+            elif names.ERROR_TYPE in facts:  # an answer that says that it is none
+                self.span.set_status(Status(StatusCode.ERROR))
+            self.span.set_attributes(facts)  # last: a protocol's own code says more than the class of an error
         self.span.end(self._runtime.clock())
 
     def __del__(self, _ending: Callable[[], bool] = sys.is_finalizing) -> None:
@@ -76,7 +79,8 @@ class Opening:
     """What is known of a step when it begins.
 
     Attributes:
-        operation: value of ``gen_ai.operation.name`` and first word of the span's name.
+        operation: value of ``gen_ai.operation.name`` and first word of the span's name; '' where the conventions have
+            no word for it.
         name: the rest of the span's name, '' for none.
         facts: its attributes; becomes the step's own.
         within: the context in which it begins; None for the current one.

@@ -143,10 +143,11 @@ def _events(stream: Any, watch: streams.Watch) -> Any:
 
 
 def _tee(body: Any, tee: Tee) -> None:
-    if hasattr(body, "__aiter__"):
-        body.__wrapped__ = AsyncTeed(body.__wrapped__, tee)
+    kind = AsyncTeed if hasattr(body, "__aiter__") else Teed
+    if hasattr(body, "_raw_stream"):
+        body._raw_stream = kind(body._raw_stream, tee)  # noqa: SLF001  the body's public methods all read from it
     else:
-        body._raw_stream = Teed(body._raw_stream, tee)  # noqa: SLF001  the body's public methods all read from it
+        body.__wrapped__ = kind(body.__wrapped__, tee)  # aiobotocore's before 3.0
 
 
 def _ask(instance: Any, args: tuple[Any, ...], kwargs: Kwargs) -> tuple[Asked | None, Kwargs]:

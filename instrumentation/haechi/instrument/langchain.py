@@ -164,6 +164,10 @@ def _patch_prompt(module: ModuleType, patches: Patches) -> None:
     _patch_pairs(module.BasePromptTemplate, patches, dict.fromkeys(("invoke", "ainvoke"), _steps.begin(Prompt())))
 
 
+def _patch_caches(module: ModuleType, patches: Patches) -> None:
+    _subclasses.wrap(module.BaseCache, ("lookup", "alookup"), lambda _args, _kwargs: _LOOKUP, patches)
+
+
 def _patch_embeddings(module: ModuleType, patches: Patches) -> None:
     begin = _deferred.begin(_langchain_models.Embeddings())
     _subclasses.wrap(module.Embeddings, ("embed_documents", "embed_query"), begin, patches)
@@ -190,6 +194,7 @@ _TEXT: Final = {
     "stream": _COMPLETE_STREAM,
     "astream": _COMPLETE_STREAM,
 }
+_LOOKUP: Final = _deferred.Lookup()
 _PATCHES: Final[Mapping[str, Callable[[ModuleType, Patches], None]]] = {
     "langchain_core.callbacks.manager": _patch_manager,
     "langchain_core.runnables.config": _patch_config,
@@ -197,6 +202,7 @@ _PATCHES: Final[Mapping[str, Callable[[ModuleType, Patches], None]]] = {
     "langgraph.utils.runnable": _patch_config,  # before LangGraph 0.6
     "langchain_core.language_models.chat_models": _patch_chat,
     "langchain_core.language_models.llms": _patch_text,
+    "langchain_core.caches": _patch_caches,
     "langchain_core.tools.base": _patch_tool,
     "langchain_core.retrievers": _patch_retriever,
     "langchain_core.prompts.base": _patch_prompt,

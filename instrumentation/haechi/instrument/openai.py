@@ -21,33 +21,33 @@ from haechi.instrument._openai_methods import Method
 from haechi.instrument._openai_streams import ChatReader
 from haechi.instrument._openai_usage import forgiving, forgiving_async
 
-_CHAT: Final = Method("chat", chat.asked, chat.answered, ChatReader, asks_usage=True)
-_TEXT: Final = Method("text_completion", text.asked, text.continued, text.TextReader, asks_usage=True)
-_RESPONSE: Final = Method("chat", responses.asked, responses.told, responses.ResponseReader)
-_RUN: Final = Method("chat", assistants.asked, assistants.told, assistants.RunReader)
-_EMBEDDINGS: Final = Method("embeddings", media.embeddings_asked, media.embedded)
-_MODERATION: Final = Method("moderation", media.moderation_asked, media.moderated)
-_IMAGE: Final = Method("generate_content", media.image_asked, media.image_made, media.EventReader)
-_TRANSCRIPT: Final = Method("generate_content", media.sound_asked, media.written_down, media.EventReader)
-_SPEECH: Final = Method("generate_content", media.speech_asked, media.spoken)
+CHAT: Final = Method("chat", chat.asked, chat.answered, ChatReader, asks_usage=True)
+TEXT: Final = Method("text_completion", text.asked, text.continued, text.TextReader, asks_usage=True)
+RESPONSE: Final = Method("chat", responses.asked, responses.told, responses.ResponseReader)
+RUN: Final = Method("chat", assistants.asked, assistants.told, assistants.RunReader)
+EMBEDDINGS: Final = Method("embeddings", media.embeddings_asked, media.embedded)
+MODERATION: Final = Method("moderation", media.moderation_asked, media.moderated)
+IMAGE: Final = Method("generate_content", media.image_asked, media.image_made, media.EventReader)
+TRANSCRIPT: Final = Method("generate_content", media.sound_asked, media.written_down, media.EventReader)
+SPEECH: Final = Method("generate_content", media.speech_asked, media.spoken)
 
 _METHODS: Final[Mapping[str, tuple[str, Mapping[str, Method]]]] = {
-    "audio.speech": ("Speech", {"create": _SPEECH}),
-    "audio.transcriptions": ("Transcriptions", {"create": _TRANSCRIPT}),
-    "audio.translations": ("Translations", {"create": _TRANSCRIPT}),
-    "beta.chat.completions": ("Completions", {"parse": _CHAT}),  # where `parse` was before 1.92
-    "beta.threads.runs.runs": ("Runs", {"create": _RUN, "submit_tool_outputs": _RUN}),
-    "beta.threads.threads": ("Threads", {"create_and_run": _RUN}),
-    "chat.completions.completions": ("Completions", {"create": _CHAT, "parse": _CHAT}),
-    "completions": ("Completions", {"create": _TEXT}),
-    "embeddings": ("Embeddings", {"create": _EMBEDDINGS}),
-    "images": ("Images", {"generate": _IMAGE, "edit": _IMAGE, "create_variation": _IMAGE}),
-    "moderations": ("Moderations", {"create": _MODERATION}),
-    "responses.responses": ("Responses", {"create": _RESPONSE, "parse": _RESPONSE, "compact": _RESPONSE}),
+    "audio.speech": ("Speech", {"create": SPEECH}),
+    "audio.transcriptions": ("Transcriptions", {"create": TRANSCRIPT}),
+    "audio.translations": ("Translations", {"create": TRANSCRIPT}),
+    "beta.chat.completions": ("Completions", {"parse": CHAT}),  # where `parse` was before 1.92
+    "beta.threads.runs.runs": ("Runs", {"create": RUN, "submit_tool_outputs": RUN}),
+    "beta.threads.threads": ("Threads", {"create_and_run": RUN}),
+    "chat.completions.completions": ("Completions", {"create": CHAT, "parse": CHAT}),
+    "completions": ("Completions", {"create": TEXT}),
+    "embeddings": ("Embeddings", {"create": EMBEDDINGS}),
+    "images": ("Images", {"generate": IMAGE, "edit": IMAGE, "create_variation": IMAGE}),
+    "moderations": ("Moderations", {"create": MODERATION}),
+    "responses.responses": ("Responses", {"create": RESPONSE, "parse": RESPONSE, "compact": RESPONSE}),
 }
 """By module: its class, whose asynchronous twin is named ``Async...``, and the methods that are observed."""
 
-_FETCHED: Final[Mapping[str, Method]] = {"responses.responses": _RESPONSE, "beta.threads.runs.runs": _RUN}
+_FETCHED: Final[Mapping[str, Method]] = {"responses.responses": RESPONSE, "beta.threads.runs.runs": RUN}
 _HELPERS: Final = {
     "openai.lib.streaming.chat._completions": "ChatCompletionStream",
     "openai.lib.streaming.responses._responses": "ResponseStream",
