@@ -12,7 +12,8 @@ round asks each contender in turn for the same calls, so that whatever else the 
 figure is the median over rounds of a contender's CPU minus that of the bare client in the same round.
 
 Prints one JSON object per contender and a table: added CPU and time per call and per chunk (µs), resident memory per
-1,000 finished spans (KiB), CPU and time that importing and turning it on adds to importing the client (ms).
+1,000 finished spans (KiB), CPU and time that importing and turning it on adds to importing the client, and the CPU that
+the first call adds (ms), because what is not imported at once is imported then.
 """
 
 import argparse
@@ -43,7 +44,7 @@ class Provider(BaseHTTPRequestHandler):
     wbufsize = 1 << 16  # head and body in one segment: two would wait 40 ms for each other's acknowledgement
     disable_nagle_algorithm = True
 
-    def do_POST(self) -> None:  # noqa: N802  the name that http.server calls
+    def do_POST(self) -> None:
         """Answer at once."""
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.path.startswith("/v1/chat"):
@@ -161,13 +162,15 @@ def imports(python: str, port: int, rounds: int) -> dict[str, dict[str, float]]:
     for _ in range(rounds):
         for name in CONTENDERS:
             with started(python, str(CHILD), name, str(port), "1") as process:
-                seen[name].append(Child(process).started)
+                child = Child(process)
+                first = child.ask("plain", 1)
+                seen[name].append({**child.started, "first_call_cpu_ms": first["cpu"] / 1e3})
     return {
         name: {
             key: round(
                 statistics.median(s[key] for s in seen[name]) - statistics.median(s[key] for s in seen["bare"]), 1
             )
-            for key in ("import_cpu_ms", "import_wall_ms")
+            for key in ("import_cpu_ms", "import_wall_ms", "first_call_cpu_ms")
         }
         for name in CONTENDERS
     }

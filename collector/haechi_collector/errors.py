@@ -10,11 +10,13 @@
     │   ├── Unauthenticated       no API key, or one that is not valid (any more)
     │   └── Forbidden             the key is valid and may not do this
     ├── Invalid                   never: this input is wrong and is set aside, the rest goes on
+    │   ├── WrongParameter        a parameter of a question; the message names it
     │   ├── Undecodable           the body is not what its type says
     │   ├── TooLarge              over a declared limit, before or after decompression
     │   └── UnsupportedEncoding   a content encoding or type that we do not read
     ├── MetadataUnavailable       the metadata database does not answer, or refused
     └── StoreError                ClickHouse refused, with its own code
+        ├── TooExpensive          a question took more time, memory or rows than it may
         └── StoreUnavailable      ClickHouse did not answer, or asked for a pause
 """
 
@@ -73,6 +75,16 @@ class Invalid(HaechiError):
     code = "invalid"
 
 
+class WrongParameter(Invalid):
+    """A parameter of a question is wrong. ``parameter`` is its name as the user typed it."""
+
+    code = "wrong_parameter"
+
+    def __init__(self, parameter: str, why: str) -> None:
+        super().__init__(f"{parameter}: {why}")
+        self.parameter = parameter
+
+
 class Undecodable(Invalid):
     """The bytes are not what their content type says."""
 
@@ -105,6 +117,12 @@ class StoreError(HaechiError):
     def __init__(self, message: str, clickhouse_code: int = 0) -> None:
         super().__init__(message)
         self.clickhouse_code = clickhouse_code
+
+
+class TooExpensive(StoreError):
+    """A question takes more time, memory or rows than one may; a narrower one would pass."""
+
+    code = "too_expensive"
 
 
 class StoreUnavailable(StoreError):

@@ -6,6 +6,7 @@ an observer is a plain call.
 """
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
@@ -169,6 +170,23 @@ def running(begin: _wrapping.Begin, *, asynchronous: bool) -> Observer:
     return async_observer if asynchronous else observer
 
 
+def _warning(original: Any, observer: Observer) -> Observer:
+    """Return the observer of a method that may be deprecated: it warns in the decorator's stead.
+
+    The decorator names its caller, and Python shows such a warning only where that is the program's main module.
+    """
+    message, inner = getattr(original, "__deprecated__", None), getattr(original, "__wrapped__", None)
+    if not isinstance(message, str) or inner is None:
+        return observer
+
+    def deprecated(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
+        del wrapped
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return observer(inner.__get__(instance), instance, args, kwargs)
+
+    return deprecated
+
+
 class _Observed(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # not generic at run time
     """A method with our observer around it."""
 
@@ -197,7 +215,7 @@ class Patches:
                 self._undo.append((owner, name, original.__wrapped__))
             return
         self._undo.append((owner, name, original))
-        setattr(owner, name, _Observed(original, observer))
+        setattr(owner, name, _Observed(original, _warning(original, observer)))
 
     def wrap(self, owner: Any, name: str, begin: _wrapping.Begin) -> None:
         """Run something around ``owner.name``, a function of any kind. Nothing is done where `put` would do nothing."""

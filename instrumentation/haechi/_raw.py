@@ -1,8 +1,9 @@
 """Answers that an application takes raw: ``with_raw_response`` and ``with_streaming_response``.
 
 Guarantee: the application gets the very response object that its client made, and from it the bytes, lines and objects
-that it would get without us, but for the event that carries the usage that only we have asked for. The call is
-finished when the body has been read, when the response is closed, or when nobody holds it any more.
+that it would get without us, but for the event that carries the usage that only we have asked for. (Read as bytes,
+the other events show that it was asked for: some servers add ``"usage": null`` to them.) The call is finished when the
+body has been read, when the response is closed, or when nobody holds it any more.
 
 How: a body that is read already is read again, as JSON. Of one that is still to come, the HTTP response's
 ``iter_bytes`` and ``aiter_bytes`` are watched, through which its other ways of reading and the client's own streams
@@ -77,7 +78,7 @@ def watch(response: Any, call: Call, reader: Reader | None, read: Callable[[Any]
         read: returns what a whole answer says.
     """
     http = response.http_response
-    if reader is not None:
+    if reader is not None and "event-stream" in str(http.headers.get("content-type", "")):
         _put(http, _Events(Watch(call, reader)))
     elif not http.is_stream_consumed:
         _put(http, _Whole(call, read, is_json=_is_json(http)))

@@ -49,6 +49,6 @@ def current() -> Runtime | None:
 
 def use(runtime: Runtime | None) -> Runtime | None:
     """Turn ``runtime`` on and return the one before it."""
-    global _current  # noqa: PLW0603  the one runtime of the process
+    global _current
     before, _current = _current, runtime
     return before

@@ -128,4 +128,4 @@ class Worker:
 
 
 def _exists(native_id: int) -> bool:
-    return os.path.exists(f"/proc/self/task/{native_id}")  # noqa: PTH110  no Path for every look
+    return os.path.exists(f"/proc/self/task/{native_id}")

@@ -77,7 +77,8 @@ class Client:
         return {**usage, names.COST_USD: cost_usd(self.provider, (told.response_model, self.model), usage)}
 
 
-def _at(path: str, kind: Callable[..., Any], **more: Any) -> Callable[[Standin], Any]:
+def at(path: str, kind: Callable[..., Any], **more: Any) -> Callable[[Standin], Any]:
+    """Make a client of the stand-in."""
     return lambda standin: kind(base_url=standin.url + path, api_key=KEY, max_retries=0, **more)
 
 
@@ -100,7 +101,7 @@ def _compatible(vendor: str, provider: str, url: str, **more: Any) -> Client:
 _FIREWORKS_MODEL = "accounts/fireworks/models/gpt-oss-120b"
 _TIER = (names.OPENAI_RESPONSE_SERVICE_TIER, names.OPENAI_SYSTEM_FINGERPRINT)
 _PRINT = (names.OPENAI_SYSTEM_FINGERPRINT,)
-OPENAI = Client("openai", "openai", "openai", _at("/v1", openai.OpenAI), _at("/v1", openai.AsyncOpenAI), head=_TIER)
+OPENAI = Client("openai", "openai", "openai", at("/v1", openai.OpenAI), at("/v1", openai.AsyncOpenAI), head=_TIER)
 AZURE = Client(
     "azure",
     "azure",
@@ -109,20 +110,20 @@ AZURE = Client(
     _azure(openai.AsyncAzureOpenAI),
     head=_PRINT,
 )
-GROQ = Client("groq", "groq", "groq", _at("", groq.Groq), _at("", groq.AsyncGroq), thinks=True, head=_PRINT)
+GROQ = Client("groq", "groq", "groq", at("", groq.Groq), at("", groq.AsyncGroq), thinks=True, head=_PRINT)
 TOGETHER = Client(
     "together",
     "together",
     "together_ai",
-    _at("/together/v1", together.Together),
-    _at("/together/v1", together.AsyncTogether),
+    at("/together/v1", together.Together),
+    at("/together/v1", together.AsyncTogether),
 )
 FIREWORKS = Client(
     "fireworks",
     "fireworks",
     "fireworks_ai",
-    _at("/fireworks", fireworks.Fireworks),
-    _at("/fireworks", fireworks.AsyncFireworks),
+    at("/fireworks", fireworks.Fireworks),
+    at("/fireworks", fireworks.AsyncFireworks),
     other_model=_FIREWORKS_MODEL,
     thinks=True,
 )

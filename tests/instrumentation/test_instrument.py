@@ -80,7 +80,7 @@ def test_one_that_comes_later_takes_the_client(standin: Standin, rival: str) -> 
 
 
 def test_one_that_goes_gives_the_client_back(standin: Standin) -> None:
-    """One span for each call all the while, ours afterwards. (OpenLLMetry leaves its wrappers in place.)"""
+    """One span for each call all the while, ours afterwards; OpenLLMetry leaves its wrappers in place."""
     script = """
         rival.instrument(tracer_provider=theirs.tracer_provider)
         ask()

@@ -18,7 +18,8 @@ from tests.instrumentation.expectations import answer, attributes, cost_usd, cou
 from tests.standin import Standin, expected
 from tests.standin.facts import CACHE_WRITE_1H_TOKENS, TEXTS
 
-from haechi import testing
+from haechi import _runtime, testing
+from haechi.spans import Call, Request
 from haechi.testing import MemoryExporter
 from haechi_schemas import attributes as names
 
@@ -287,32 +288,38 @@ def test_a_stream_that_breaks_off_is_told_as_far_as_it_came(standin: Standin, wa
     assert TEXTS["chat"].startswith(text)
 
 
+def begun(stream: Any) -> None:
+    """Read a stream until something of the answer has come."""
+    next(event for event in stream if event.type == "content_block_delta")
+
+
 def _left(standin: Standin) -> None:
     with client(standin) as made:
-        next(iter(made.messages.create(stream=True, **question("hi"))))
+        begun(made.messages.create(stream=True, **question("hi")))
 
 
 def _closed(standin: Standin) -> None:
     with client(standin) as made:
         stream = made.messages.create(stream=True, **question("hi"))
-        next(iter(stream))
+        begun(stream)
         stream.close()
 
 
 def _with(standin: Standin) -> None:
     with client(standin) as made, made.messages.create(stream=True, **question("hi")) as stream:
-        next(stream)
+        begun(stream)
 
 
 def _left_helper(standin: Standin) -> None:
     with client(standin) as made, made.messages.stream(**question("hi")) as stream:
-        next(iter(stream))
+        begun(stream)
 
 
 async def _async_with(standin: Standin) -> None:
     async with async_client(standin) as made, await made.messages.create(stream=True, **question("hi")) as stream:
-        async for _ in stream:
-            break
+        async for event in stream:
+            if event.type == "content_block_delta":
+                break
 
 
 @pytest.mark.parametrize(
@@ -332,10 +339,37 @@ def test_a_stream_that_is_left_is_told_too(standin: Standin, leave: Callable[[St
         leave(standin)
         (span,) = finished(captured)
     found = attributes(span)
-    assert (found[names.STREAM_OUTCOME], found[names.RESPONSE_CHUNK_COUNT]) == (outcome, 1)
+    assert (found[names.STREAM_OUTCOME], found[names.RESPONSE_CHUNK_COUNT]) == (outcome, 3)
     assert found[names.RESPONSE_TIME_TO_FIRST_CHUNK] > 0
     assert found[names.USAGE_INPUT_TOKENS] == expected("anthropic.chat").input_tokens
     assert span.status.status_code is StatusCode.UNSET
+
+
+def test_the_first_chunk_is_the_first_of_the_answer(standin: Standin) -> None:
+    """That an answer will come is no part of it."""
+    with testing.capture() as captured, client(standin) as made:
+        with made.messages.create(stream=True, **question("hi")) as stream:
+            next(stream)
+        (span,) = captured.spans
+    found = attributes(span)
+    assert names.RESPONSE_TIME_TO_FIRST_CHUNK not in found
+    assert found[names.USAGE_INPUT_TOKENS] == expected("anthropic.chat").input_tokens
+
+
+def test_a_call_inside_an_observed_one_is_part_of_it(
+    standin: Standin, theirs: tuple[dict[str, Any], MemoryExporter]
+) -> None:
+    """A framework's span stands for it: there is none of ours, and none of the client's own."""
+    options, exporter = theirs
+    with testing.capture() as captured, client(standin, **options) as made:
+        runtime = _runtime.current()
+        assert runtime is not None
+        call = Call(runtime, Request("chat", "anthropic", "outer", {}))
+        with call.current():
+            made.messages.create(**question("hi"))
+        call.stop({})
+    assert [span.name for span in captured.spans] == ["chat outer"]
+    assert exporter.spans == []
 
 
 def test_a_stream_may_be_read_in_another_thread(standin: Standin) -> None:

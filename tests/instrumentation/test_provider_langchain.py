@@ -367,7 +367,9 @@ def test_an_answer_from_a_cache_is_no_model_call() -> None:
 class Words(LLM):
     """A model that completes text."""
 
-    _llm_type = "words"
+    @property
+    def _llm_type(self) -> str:
+        return "words"
 
     def _call(self, prompt: str, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> str:
         del prompt, stop, run_manager, kwargs

@@ -195,6 +195,36 @@ def test_fork_and_exec_by_hand(tmp_path: Path, receiver: Receiver) -> None:
     assert receiver.names() == {"parent": 1, "child": 1, "other": 1, "sub": 1}
 
 
+def test_a_fork_at_any_moment_leaves_a_child_that_works(tmp_path: Path, receiver: Receiver) -> None:
+    """Our thread imports its exporter while the program forks: no child finds a module that is locked for ever."""
+    text = (
+        SPAN
+        + """
+    import os, time
+    span("parent")
+    children = []
+    for _ in range(30):
+        time.sleep(0.005)
+        child = os.fork()
+        if child == 0:
+            import google.protobuf.message, requests.sessions
+            os._exit(0)
+        children.append(child)
+    end = time.monotonic() + 20
+    while children and time.monotonic() < end:
+        children = [child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)]
+        time.sleep(0.01)
+    print(len(children), "hang")
+    for child in children: os.kill(child, 9)
+    """
+    )
+    programs.write(tmp_path, text)
+    command = [*programs.HAECHI, "--", PYTHON, "-W", "error", "app.py"]
+    ended = programs.run(command, tmp_path, HAECHI_ENDPOINT=receiver.endpoint, OTEL_BSP_SCHEDULE_DELAY="20")
+    assert ended == programs.Ended(0, "0 hang\n", "")
+    assert receiver.names() == {"parent": 1}
+
+
 def test_without_the_collector_installed_run_works_and_the_rest_says_what_to_install(
     tmp_path: Path, receiver: Receiver
 ) -> None:

@@ -30,6 +30,7 @@ the model's name (`gpt-4o-mini--tool`), where no message can hold one. Without a
     cut                       the connection closes after half of the stream's events (or of the body)
     slow, slow:N              N ms (20) before the first byte and between two events
     nousage                   the answer tells no tokens
+    strict, strict:N          the server knows no `stream_options` and refuses them with status N (400)
 
 `n`, `logprobs`, `dimensions`, `encoding_format`, `stream_options` and the like are honoured as parameters.
 

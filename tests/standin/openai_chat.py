@@ -15,6 +15,14 @@ from tests.standin.script import Script, read, text_of
 from tests.standin.wire import EVENT_STREAM, Json, Reply, Request, json_reply, pieces, sse
 
 CREATED = 1_760_000_000
+UNKNOWN_OPTION: Json = {
+    "error": {
+        "message": "Unrecognized request argument supplied: stream_options",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": None,
+    }
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,8 @@ def chat(request: Request, vendor: Peculiarity = OPENAI) -> Reply:
     script = read_chat(body)
     if error := refused(request, script, vendor.error):
         return error
+    if script.strict and "stream_options" in body:
+        return Reply(json_reply(UNKNOWN_OPTION).chunks, status=script.strict, headers=request_id(request))
     asked = vendor.deployment or body.get("model") or body["agent_id"]
     it = _Chat(vendor, request, body, script, facts(vendor.name, script, asked))
     headers = {**request_id(request), **vendor.headers(it.facts)}

@@ -5,7 +5,7 @@ and reasoning with a summary. `[fail]` ends a stream with an `error` and a `resp
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.standin.facts import Facts, facts
@@ -33,7 +33,24 @@ def responses(request: Request) -> Reply:
         return error
     it = _Turn(request, body, script, facts("openai_responses", script, body["model"]))
     if not body.get("stream"):
-        return script.send(Reply(json_reply(_response(it, it.facts.finish_reason)).chunks, headers=request_id(request)))
+        status = "queued" if body.get("background") else it.facts.finish_reason
+        return script.send(Reply(json_reply(_response(it, status)).chunks, headers=request_id(request)))
+    return _stream(it)
+
+
+def retrieve(request: Request, response_id: str) -> Reply:
+    """`GET /v1/responses/{id}`: one in the background, which is under way while no other request came after its own."""
+    number, script = int(response_id[-6:]), Script()
+    told = facts("openai_responses", script, "gpt-5-mini")
+    it = _Turn(replace(request, number=number), {"background": True}, script, told)
+    if "stream=true" in request.query:
+        return _stream(it)
+    status = "in_progress" if request.number == number + 1 else it.facts.finish_reason
+    return Reply(json_reply(_response(it, status)).chunks, headers=request_id(request))
+
+
+def _stream(it: _Turn) -> Reply:
+    script, request = it.script, it.request
     events = ({**event, "sequence_number": n} for n, event in enumerate(_events(it)))
     chunks = named_sse(events)
     return script.send(Reply(chunks, content_type=EVENT_STREAM, headers=request_id(request), streamed=True))
@@ -70,7 +87,7 @@ def _response(it: _Turn, status: str) -> Json:
         "object": "response",
         "created_at": CREATED,
         "status": status,
-        "background": False,
+        "background": bool(it.body.get("background")),
         "error": {"code": "server_error", "message": "The model failed."} if status == "failed" else None,
         "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
         "instructions": it.body.get("instructions"),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tests.standin import anthropic, bedrock, cohere, cohere_v1, compat, google, ollama, openai_assistants, openai_media
 from tests.standin.openai_chat import chat
-from tests.standin.openai_responses import count_input_tokens, responses
+from tests.standin.openai_responses import count_input_tokens, responses, retrieve
 from tests.standin.wire import Reply, Request, json_reply
 
 HOSTS = {
@@ -65,6 +65,7 @@ _OPENAI: list[tuple[str, Serve]] = [
     (rf"POST (?:{_V1})?/chat/completions", chat),
     (rf"POST (?:/azure)?{_V1}/responses", responses),
     (r"POST /openai/responses", responses),
+    (r"GET /v1/responses/([^/]+)", retrieve),
     (r"POST /v1/responses/input_tokens", count_input_tokens),
     (r"POST /mistral/v1/(?:fim|agents)/completions", _mistral),
     (r"POST /mistral/v1/embeddings", openai_media.mistral_embeddings),

@@ -83,7 +83,12 @@ TARGETS: Final[tuple[Target, ...]] = (
     Target("bedrock", ("botocore.client", "aiobotocore.client"), ("botocore", "bedrock"), "bedrock"),
     Target(
         "google_genai",
-        ("google.genai.models", "google.genai.chats", "google.genai._extra_utils"),
+        (
+            "google.genai.models",
+            "google.genai.chats",
+            "google.genai._extra_utils",
+            "google.genai._gaos.google_genai",  # interactions, since 3.0
+        ),
         ("google_genai", "google_generativeai", "genai.google_genai", "google_ai_studio"),
         "google_genai",
     ),
@@ -172,6 +177,18 @@ TARGETS: Final[tuple[Target, ...]] = (
         ),
         ("mcp",),
         "mcp",
+    ),
+    Target(
+        "openai_agents",
+        (
+            "agents.models.interface",
+            "agents.run",
+            "agents.tool_context",
+            "agents.tracing.spans",
+            "agents.tracing.traces",
+        ),
+        ("openai_agents", "genai.openai_agents"),
+        "openai_agents",
     ),
     Target("pgvector", ("psycopg.cursor", "psycopg.cursor_async"), (), "pgvector"),
 )

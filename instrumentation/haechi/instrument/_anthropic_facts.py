@@ -115,6 +115,9 @@ def _add_compactions(counts: dict[str, int], usages: list[Any]) -> None:
                     counts[name] = counts.get(name, 0) + count
 
 
+_PREAMBLE: Final = frozenset({"message_start", "content_block_start", "ping"})
+
+
 class MessageReader:
     """Reads a streamed answer, event by event; an event is the client's object or the JSON object that it was."""
 
@@ -139,6 +142,10 @@ class MessageReader:
         elif kind == "content_block_start" and self._content.on:
             self._blocks[chunk.index] = _Growing(chunk.content_block)
         return True
+
+    def preamble(self, chunk: Any) -> bool:
+        """Tell whether an event comes before anything of the answer."""
+        return chunk.type in _PREAMBLE
 
     def facts(self) -> Facts:
         """Return what the answer says as far as it has come."""

@@ -199,6 +199,10 @@ class ConverseReader:
             self._blocks.setdefault(event["contentBlockIndex"], []).extend(event["start"].items())
         return True
 
+    def preamble(self, chunk: Any) -> bool:
+        """Tell whether an event comes before anything of the answer."""
+        return "messageStart" in chunk or "contentBlockStart" in chunk
+
     def facts(self) -> Facts:
         """Return what the answer says as far as it has come."""
         facts = closing_facts(self._last)

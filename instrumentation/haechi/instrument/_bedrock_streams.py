@@ -6,6 +6,7 @@ kept to be read when the answer is complete; a body that is never read to its en
 Bound: `BODY_BYTES_MAX` bytes of one answer are kept.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
@@ -22,6 +23,9 @@ from haechi.spans import Call, Facts
 from haechi.streams import AsyncStream, Reader
 
 _READING: Final = _guard.Kept("reading an answer of Bedrock's")
+
+
+_PREAMBLE: Final = (b'"message_start"', b'"content_block_start"', b'"ping"', b'"messageStart"', b'"contentBlockStart"')
 
 
 class InvokeReader:
@@ -45,6 +49,11 @@ class InvokeReader:
             if piece and self._size <= BODY_BYTES_MAX:
                 self._pieces.append(piece)
         return True
+
+    def preamble(self, chunk: Any) -> bool:
+        """Tell whether an event comes before anything of the answer."""
+        piece = chunk["chunk"]["bytes"] if "chunk" in chunk else b""
+        return any(mark in piece for mark in _PREAMBLE)
 
     def facts(self) -> Facts:
         """Return what the answer says as far as it has come."""
@@ -97,7 +106,7 @@ class Tee:
         with _READING:
             whole = b"".join(self._pieces)
             if whole and self._size <= BODY_BYTES_MAX:
-                facts |= bodies.answered(loose(whole), self._call.content)
+                facts |= bodies.answered(json.loads(whole), self._call.content)
         self._call.stop(facts)
 
 

@@ -3,6 +3,8 @@
 Token rule there: ``tokens`` counts everything that the model saw, with the provider's own preamble, and
 ``billed_units`` what is paid for. The conventions want the billed count where there are two.
 
+Fields that were not sent are missing from the client's objects, whatever their classes say.
+
 Source: Cohere's API reference, v2/chat, v2/embed, v2/rerank; semantic-conventions-genai, gen_ai.client.token.usage.
 """
 
@@ -82,9 +84,9 @@ def usage_facts(usage: Any) -> Facts:
 
 def answered(response: Any, content: Content) -> Facts:
     """Return what a whole answer of a chat says."""
-    facts = usage_facts(response.usage)
+    facts = usage_facts(field(response, "usage"))
     facts[names.RESPONSE_ID] = response.id
-    reason = str(response.finish_reason or "")
+    reason = str(field(response, "finish_reason") or "")
     if reason:
         facts[names.RESPONSE_FINISH_REASONS] = [reason]
     if content.on:
@@ -168,30 +170,32 @@ class ChatReader:
         """Take an event in."""
         kind = event.type
         if kind == "message-start":
-            self._id = event.id
+            self._id = field(event, "id")
         elif kind == "message-end":
-            self._end = event.delta
-        elif self._content.on and (said := getattr(event.delta, "message", None) if hasattr(event, "delta") else None):
+            self._end = field(event, "delta")
+        elif self._content.on and (said := field(field(event, "delta"), "message")):
             self._grow(kind, said)
         return True
 
     def _grow(self, kind: str, said: Any) -> None:
         if kind == "content-delta":
-            if text := getattr(said.content, "text", None):
+            content = field(said, "content")
+            if text := field(content, "text"):
                 self._text.append(text)
-            elif thought := getattr(said.content, "thinking", None):
+            elif thought := field(content, "thinking"):
                 self._thought.append(thought)
         elif kind == "tool-plan-delta":
-            self._plan.append(said.tool_plan or "")
+            self._plan.append(field(said, "tool_plan") or "")
         elif kind == "tool-call-start":
-            self._calls.append((said.tool_calls, [said.tool_calls.function.arguments or ""]))
+            self._calls.append((field(said, "tool_calls"), []))
         elif kind == "tool-call-delta" and self._calls:
-            self._calls[-1][1].append(said.tool_calls.function.arguments or "")
+            function = field(field(said, "tool_calls"), "function")
+            self._calls[-1][1].append(field(function, "arguments") or "")
 
     def facts(self) -> Facts:
         """Return what the answer says as far as it has come."""
-        facts = usage_facts(self._end.usage) if self._end is not None else {}
-        reason = str(getattr(self._end, "finish_reason", None) or "")
+        facts = usage_facts(field(self._end, "usage")) if self._end is not None else {}
+        reason = str(field(self._end, "finish_reason") or "")
         if self._id:
             facts[names.RESPONSE_ID] = self._id
         if reason:
@@ -205,5 +209,5 @@ class ChatReader:
         if self._text:
             parts.append(text_part("".join(self._text)))
         for call, arguments in self._calls:
-            parts.append(tool_call_part(call.id, call.function.name, "".join(arguments)))
+            parts.append(tool_call_part(field(call, "id"), field(field(call, "function"), "name"), "".join(arguments)))
         return parts

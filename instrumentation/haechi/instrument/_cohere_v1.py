@@ -31,15 +31,15 @@ def v1_asked(kwargs: Mapping[str, Any], content: Content) -> Facts:
 
 def v1_answered(response: Any, content: Content) -> Facts:
     """Return what a whole answer of a chat says."""
-    facts = cohere.usage_facts(response.meta)
-    reason = str(response.finish_reason or "")
-    if response_id := response.response_id or response.generation_id:
+    facts = cohere.usage_facts(field(response, "meta"))
+    reason = str(field(response, "finish_reason") or "")
+    if response_id := field(response, "response_id") or field(response, "generation_id"):
         facts[names.RESPONSE_ID] = response_id
     if reason:
         facts[names.RESPONSE_FINISH_REASONS] = [reason]
     if content.on:
-        calls = [tool_call_part(None, call.name, call.parameters) for call in response.tool_calls or ()]
-        parts = [*([text_part(response.text)] if response.text else []), *calls]
+        calls = [tool_call_part(None, call.name, call.parameters) for call in field(response, "tool_calls") or ()]
+        parts = [*([text_part(text)] if (text := field(response, "text")) else []), *calls]
         facts[names.OUTPUT_MESSAGES] = content.json([message("assistant", parts, reason)])
     return facts
 
@@ -75,9 +75,9 @@ class V1Reader:
     def read(self, event: Any) -> bool:
         """Take an event in."""
         if event.event_type == "stream-end":
-            self._end = event.response
+            self._end = field(event, "response")
         elif self._content.on and event.event_type == "text-generation":
-            self._text.append(event.text)
+            self._text.append(field(event, "text") or "")
         return True
 
     def facts(self) -> Facts:

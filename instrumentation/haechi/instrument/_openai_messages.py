@@ -60,6 +60,11 @@ def _text(part: Any) -> Part:
     return text_part(field(part, "text") or field(part, "refusal") or "")
 
 
+def _thinking(part: Any) -> Part:
+    """Return a thought as Mistral's client has it, a list of texts."""
+    return reasoning_part("".join(field(each, "text") or "" for each in field(part, "thinking") or ()))
+
+
 def _image(part: Any) -> Part:
     image = field(part, "image_url")
     url = image if isinstance(image, str) else field(image, "url")
@@ -89,6 +94,7 @@ _PARTS: Final[Mapping[str, Callable[[Any], Part]]] = {
     "output_text": _text,
     "refusal": _text,
     "image_url": _image,
+    "thinking": _thinking,
     "input_image": _image,
     "input_audio": _audio,
     "file": _file,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Final
 
-from haechi._content import Content, message, text_part
+from haechi._content import Content, field, message, text_part
 from haechi._endpoints import Asked, Asker, Kwargs, Patches, around, around_async, ask, asking, asking_async
 from haechi.instrument import _cohere_facts as cohere
 from haechi.instrument._cohere_v1 import V1Reader, v1_answered, v1_asked
@@ -101,7 +101,7 @@ class Embed(Chat):
     def answered(self, answer: Any, content: Content) -> Facts:
         """Return what the answer itself says."""
         del content
-        facts = cohere.usage_facts(answer.meta)
+        facts = cohere.usage_facts(field(answer, "meta"))
         facts[names.RESPONSE_ID] = answer.id
         vectors = answer.embeddings
         if not isinstance(vectors, list):  # a list for each type asked for
@@ -126,9 +126,9 @@ class Rerank(Chat):
 
     def answered(self, answer: Any, content: Content) -> Facts:
         """Return what the answer itself says, which has the documents by their places alone."""
-        facts = cohere.usage_facts(answer.meta)
-        if answer.id:
-            facts[names.RESPONSE_ID] = answer.id
+        facts = cohere.usage_facts(field(answer, "meta"))
+        if response_id := field(answer, "id"):
+            facts[names.RESPONSE_ID] = response_id
         if content.on:
             chosen = cohere.documents_chosen(self._documents, answer.results)
             facts[names.RETRIEVAL_DOCUMENTS] = content.json(chosen)

@@ -11,6 +11,7 @@ from typing import Any
 from haechi._content import Content, field
 from haechi._endpoints import Kwargs, Patches, around, around_async
 from haechi.instrument import _google_facts as google
+from haechi.instrument import _google_interactions as interactions
 from haechi.instrument._google_rounds import Function, Rounds, rounds_of_chat, rounds_of_models
 from haechi.instrument._lazy import lazy, lazy_async
 from haechi.instrument._providers import Server, server_at
@@ -105,6 +106,36 @@ class Images:
         del request, kwargs, content
 
 
+class Interaction:
+    """``interactions.create``, of a model or of an agent that Google keeps."""
+
+    def request(self, instance: Any, kwargs: Kwargs, content: Content) -> Request:
+        """Return what is asked."""
+        server = server_at(instance.sdk_configuration.get_server_details()[0], "gcp.gemini")
+        body = _body(kwargs)
+        facts = {**server.facts(), **interactions.parameters(body), **interactions.asked(body, content)}
+        if agent := body.get("agent"):
+            facts[names.AGENT_ID] = str(agent)
+        if body.get("stream"):
+            facts[names.REQUEST_STREAM] = True
+        return Request("generate_content", server.provider, google.word(body.get("model") or ""), facts)
+
+    def response(self, result: Any, content: Content) -> Facts:
+        """Return what the answer says."""
+        return interactions.answered(result, content)
+
+    def reader(self, request: Request, kwargs: Mapping[str, Any], content: Content) -> Reader | None:
+        """Return the reader of a streamed answer."""
+        del request
+        return interactions.InteractionReader(content) if _body(kwargs).get("stream") else None
+
+
+def _body(kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is asked, given by name or all in one."""
+    request = kwargs.get("request")
+    return kwargs if request is None else request if isinstance(request, Mapping) else vars(request)
+
+
 def _server(instance: Any) -> Server:
     client = instance._api_client  # noqa: SLF001  resources have no public way to their client
     otherwise = "gcp.vertex_ai" if client.vertexai else "gcp.gemini"
@@ -136,10 +167,16 @@ def _patch_functions(module: ModuleType, patches: Patches) -> None:
         patches.wrap(module, name, begin(Function()))
 
 
+def _patch_interactions(module: ModuleType, patches: Patches) -> None:
+    patches.put(module.GeminiNextGenInteractions, "create", around(Interaction()))
+    patches.put(module.AsyncGeminiNextGenInteractions, "create", around_async(Interaction()))
+
+
 _PATCHES: Mapping[str, Callable[[ModuleType, Patches], None]] = {
     "google.genai.models": _patch_models,
     "google.genai.chats": _patch_chats,
     "google.genai._extra_utils": _patch_functions,
+    "google.genai._gaos.google_genai": _patch_interactions,
 }
 
 

@@ -1,0 +1,135 @@
+"""Which spans a question is about, as one frozen value, and the one place where it becomes SQL.
+
+Guarantee: every condition of a question of ours comes from here: the window, the project of the caller's key, the
+filters. The project stands in WHERE itself (``project = ...``), so that the table's order serves it.
+
+A *request* is a model call, counted once: its operation is one that calls a model (``chat``, ``embeddings``, ...), and
+its usage is not another span's (``usage_source != 'repeated'``). Where the filter ``operation`` is given, requests are
+the spans of those operations (``execute_tool``, ``invoke_agent``), calls of a model still once each.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from haechi_collector import limits
+from haechi_collector.errors import SettingError, WrongParameter
+from haechi_collector.query.dimensions import ATTRIBUTE, FILTERS, attribute_is
+from haechi_collector.query.statement import Values
+from haechi_collector.stages.dialects import dialects
+from haechi_collector.times import parse_time
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_END: Final = datetime(2262, 1, 1, tzinfo=UTC)
+_US: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From a moment up to another one that does not belong to it; nanoseconds since the epoch."""
+
+    from_ns: int
+    to_ns: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return (self.to_ns - self.from_ns) / 1e9
+
+    @classmethod
+    def parse(cls, from_: str, to: str, now: datetime) -> "Window":
+        """Read both ends.
+
+        Raises:
+            WrongParameter: one is no time, or the window is empty.
+        """
+        begin, end = _time(from_, now, "from"), _time(to, now, "to")
+        if begin >= end:
+            raise WrongParameter("from", "the window is empty: from must be before to")
+        return cls(begin, end)
+
+
+def _time(text: str, now: datetime, name: str) -> int:
+    try:
+        moment = parse_time(text, now, name)
+    except SettingError:
+        shown = text[:100]
+        raise WrongParameter(name, f"{shown!r} is no time such as 2026-11-22T09:00:00Z, -1h, -7d or now") from None
+    if not _EPOCH <= moment <= _END:
+        raise WrongParameter(name, "expected a time from 1970 to 2262")
+    return (moment - _EPOCH) // _US * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a question is about. Values of one filter are alternatives; different filters must all hold.
+
+    Attributes:
+        window: by the span's start.
+        project: the only one that the caller may see; None for all.
+        filters: the values of each filter, by its name in `dimensions.FILTERS`.
+        attributes: the values of each attribute, by its key.
+    """
+
+    window: Window
+    project: str | None = None
+    filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    attributes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def spans(self, values: Values) -> str:
+        """Return the condition on ``spans``: any span that is meant."""
+        return " AND ".join([self._where(values, "start_time"), *self.narrowing(values)])
+
+    def requests(self, values: Values) -> str:
+        """Return the condition on ``spans``: the requests that are meant."""
+        inference = values.texts(sorted(dialects().words.inference))
+        if "operation" in self.filters:
+            counted = f"(usage_source != 'repeated' OR operation NOT IN {inference})"
+        else:
+            counted = f"operation IN {inference} AND usage_source != 'repeated'"
+        return f"{self.spans(values)} AND {counted}"
+
+    def scores(self, values: Values) -> str:
+        """Return the condition on ``scores``: judgements of the window, on traces that the filters let through."""
+        where = self._where(values, "timestamp")
+        if not self.filters and not self.attributes:
+            return where
+        # A call may have been made before the window in which it is judged.
+        earlier = replace(self, window=replace(self.window, from_ns=max(0, self.window.from_ns - 86_400 * 10**9)))
+        return f"{where} AND trace_id IN (SELECT trace_id FROM spans WHERE {earlier.spans(values)})"  # noqa: S608  bound values
+
+    def narrowing(self, values: Values) -> list[str]:
+        """Return the conditions of the filters alone."""
+        columns = [f"{FILTERS[name]} IN {values.texts(wanted)}" for name, wanted in sorted(self.filters.items())]
+        return columns + [attribute_is(key, wanted, values) for key, wanted in sorted(self.attributes.items())]
+
+    def _where(self, values: Values, time: str) -> str:
+        begin, end = values.time(self.window.from_ns), values.time(self.window.to_ns)
+        where = f"{time} >= {begin} AND {time} < {end}"
+        return where if self.project is None else f"project = {values.text(self.project)} AND {where}"
+
+
+def read_scope(items: Sequence[tuple[str, str]], window: Window, project: str | None) -> Scope:
+    """Read the filters among the parameters of a request; others are passed over.
+
+    Raises:
+        WrongParameter: they are too many or too long, or an attribute has no key.
+    """
+    filters: dict[str, list[str]] = {}
+    attributes: dict[str, list[str]] = {}
+    count = 0
+    for name, value in items:
+        if name in FILTERS:
+            filters.setdefault(name, []).append(value)
+        elif name.startswith(ATTRIBUTE):
+            attributes.setdefault(name.removeprefix(ATTRIBUTE), []).append(value)
+        else:
+            continue
+        count += 1
+        if not name.removeprefix(ATTRIBUTE) or max(len(name), len(value)) > limits.QUESTION_VALUE_CHARS_MAX:
+            most = limits.QUESTION_VALUE_CHARS_MAX
+            raise WrongParameter(name[:100], f"expected attr:KEY=VALUE, each up to {most} characters")
+        if count > limits.QUESTION_VALUES_MAX:
+            raise WrongParameter(name, f"more than {limits.QUESTION_VALUES_MAX} values of filters")
+    return Scope(window, project, filters, attributes)
