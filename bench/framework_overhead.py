@@ -81,7 +81,7 @@ def turn_on(contender: str, framework: str) -> Counting:
     elif contender != "bare":
         scheme = {"openinference": "openinference", "openllmetry": "opentelemetry"}[contender]
         word = {"openllmetry": "llamaindex"}.get(contender, "llama_index") if framework == "llama_index" else framework
-        name = "LlamaIndexInstrumentor" if framework == "llama_index" else "LangChain" "Instrumentor"
+        name = "LlamaIndexInstrumentor" if framework == "llama_index" else "LangChainInstrumentor"
         module = import_module(f"{scheme}.instrumentation.{word}")
         getattr(module, name, None) or (name := "LangchainInstrumentor")
         getattr(module, name)().instrument()
@@ -102,9 +102,7 @@ def langchain(url: str) -> Callable[[bool], None]:
     store.add_texts([f"{NOTE}{n}" for n in range(4)])
     prompt = ChatPromptTemplate.from_messages([("system", "Notes: {notes}"), ("user", "{question}")])
     model = ChatOpenAI(model="gpt-4o-mini", base_url=url, api_key="k", max_retries=0, stream_usage=True)  # type: ignore[arg-type]
-    chain = (
-        {"notes": store.as_retriever(), "question": RunnablePassthrough()} | prompt | model | StrOutputParser()
-    )
+    chain = {"notes": store.as_retriever(), "question": RunnablePassthrough()} | prompt | model | StrOutputParser()
 
     def run(streamed: bool) -> None:
         _ = list(chain.stream("누구?")) if streamed else chain.invoke("누구?")
@@ -134,10 +132,12 @@ def llama_index(url: str) -> Callable[[bool], None]:
 
         @llm_completion_callback()
         def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+            del formatted, kwargs
             return CompletionResponse(text=ask(prompt).choices[0].message.content)
 
         @llm_completion_callback()
         def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Iterator[CompletionResponse]:
+            del formatted, kwargs
             text = ""
             for chunk in ask(prompt, stream=True):
                 text += (delta := chunk.choices[0].delta.content or "" if chunk.choices else "")
@@ -213,7 +213,9 @@ def measure(framework: str, url: str, chosen: argparse.Namespace) -> None:
     children = {}
     for contender in CONTENDERS:
         command = [chosen.python, __file__, "--contender", contender, framework, url]
-        children[contender] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        children[contender] = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
     cpu: dict[tuple[str, bool], list[float]] = {}
     for turn in range(chosen.rounds + 1):
         for streamed in (False, True):

@@ -48,7 +48,7 @@ FLOORS = [
     {"store", "stages", "detect", "journal", "decode", "gate", "metadata"},
     {"access", "config", "batch"},
     {"control", "errors", "limits", "logs", "memory", "memory_use", "sink", "sockets"}
-    | {"stop_signals", "telemetry", "times"},
+    | {"stop_signals", "telemetry", "times", "turn"},
 ]
 READ_SIDE = {"api", "web", "query"}
 WAY_IN = {"receive", "intake", "journal", "writer", "carry", "ledger"}

@@ -7,6 +7,8 @@ unchanged is answered as the first time and stored once (`recent_requests`).
 One thread decodes: what came while it worked is decoded together and becomes one entry of the journal, because a
 request costs a millisecond beside its rows, and threads that decode side by side only wait for one another. Requests
 of one signal, encoding and project go together, projects take turns. What breaks a group is then tried one by one.
+While an entry is written the next group grows, and for a moment after it, until those that were answered are back:
+what is decoded too early only waits for the disk.
 """
 
 import logging
@@ -16,16 +18,21 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Final
 
 from haechi_collector import decode
 from haechi_collector.errors import HaechiError, Rejected
 from haechi_collector.journal import Entry, Journal, Mark
-from haechi_collector.limits import GROUP_BYTES_MAX
+from haechi_collector.limits import GROUP_BYTES_MAX, GROUP_WAIT_S
 from haechi_collector.recent_requests import RecentRequests, digest_of
 from haechi_collector.sink import Accepted, Encoding, Sender, Signal
 from haechi_collector.telemetry import Metrics
+from haechi_collector.turn import turn
 
 logger = logging.getLogger(__name__)
+
+_GROUP_FULL_BYTES: Final = GROUP_BYTES_MAX // 2
+"""Enough for a group, whatever is being written. More: many clients leave the decoder idle meanwhile."""
 
 _Key = tuple[Signal, Encoding, str]
 
@@ -95,8 +102,9 @@ class Intake:
 
     def _journal_together(self, group: Sequence[_Request]) -> None:
         signal, encoding, project = group[0].key
-        decoded = decode.decode(signal, encoding, [r.body for r in group])
-        batch, refused = decode.split_invalid(decoded.batch)
+        with turn():
+            decoded = decode.decode(signal, encoding, [r.body for r in group])
+            batch, refused = decode.split_invalid(decoded.batch)
         if refused.count and len(group) > 1:
             self._take_apart(group)  # each sender is told of its own rows
             return
@@ -104,9 +112,11 @@ class Intake:
         marks = [Mark(r.digest, refused.count, refused.reason) for r in group]
         rows = batch.num_rows
         written = self._journal.append(Entry(signal, project, time.time_ns(), batch), marks)
+        self._waiting.commit_began()
         written.add_done_callback(lambda done: self._acknowledge(done, group, answer, rows))
 
     def _acknowledge(self, done: Future[None], group: Sequence[_Request], answer: Accepted, rows: int) -> None:
+        self._waiting.commit_ended(len(group))
         error = done.exception()
         if error is not None:
             self._fail(group, error)
@@ -129,18 +139,35 @@ class _Waiting:
 
     def __init__(self) -> None:
         self._queues: OrderedDict[_Key, deque[_Request]] = OrderedDict()
-        self._changed = threading.Condition()  # guards both; held for a few operations on them
+        self._changed = threading.Condition()  # guards all; held for a few operations on them
+        self._count, self._bytes = 0, 0  # of what waits
+        self._commits = 0  # under way
+        self._expected, self._until = 0, 0.0  # for how many to wait, and how long
         self._closed = False
 
     def put(self, request: _Request) -> None:
         with self._changed:
             self._queues.setdefault(request.key, deque()).append(request)
+            self._count += 1
+            self._bytes += len(request.body)
+            self._changed.notify()
+
+    def commit_began(self) -> None:
+        with self._changed:
+            self._commits += 1
+
+    def commit_ended(self, answered: int) -> None:
+        """Expect those back that are answered now."""
+        with self._changed:
+            self._commits -= 1
+            self._expected, self._until = self._count + answered, time.monotonic() + GROUP_WAIT_S
             self._changed.notify()
 
     def next_group(self) -> list[_Request]:
         """Wait for requests; return some that go together, none when closed and empty."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queues or self._closed)
+            while not self._closed and (wait_s := self._wait_s()) != 0:
+                self._changed.wait(wait_s)
             if not self._queues:
                 return []
             key, queue = self._queues.popitem(last=False)
@@ -149,9 +176,19 @@ class _Waiting:
             while queue and size + len(queue[0].body) <= GROUP_BYTES_MAX:
                 group.append(queue.popleft())
                 size += len(group[-1].body)
+            self._count -= len(group)
+            self._bytes -= size
             if queue:
                 self._queues[key] = queue  # behind the others
             return group
+
+    def _wait_s(self) -> float | None:
+        """Return how long to wait for more: 0 not at all, None until something changes."""
+        if self._bytes >= _GROUP_FULL_BYTES:
+            return 0
+        if not self._queues or self._commits:
+            return None
+        return 0 if self._count >= self._expected else max(0.0, self._until - time.monotonic())
 
     def close(self) -> None:
         with self._changed:

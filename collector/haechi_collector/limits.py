@@ -168,7 +168,7 @@ MEMORY_KEPT_BYTES: Final = 256 * MIB
 """Freed memory that the C library keeps for reuse. Lower: pages are cleared again and again, a quarter of the CPU.
 Higher: an idle collector stays large after a burst."""
 
-MEMORY_KEPT_S: Final = 10.0
+MEMORY_KEPT_S: Final = 60.0
 """How long Arrow keeps freed memory for reuse. Shorter: pages are cleared between blocks. Longer: the same as above."""
 
 MALLOC_ARENAS: Final = 2
@@ -181,6 +181,10 @@ JOURNAL_BYTES_MAX: Final = 8 * 1024 * MIB
 GROUP_BYTES_MAX: Final = 8 * MIB
 """Bodies that are decoded together. Larger ones are decoded alone, on the thread that read them. Higher: those behind
 wait longer, a group of 8 MiB takes about 25 ms. Lower: small requests share less."""
+
+GROUP_WAIT_S: Final = 0.004
+"""How long a group waits for those that were just answered. Longer: a lonely request waits as long for nobody. Shorter:
+groups of one or two requests, two microseconds a span."""
 
 JOURNAL_FRESH_BYTES_MAX: Final = 128 * MIB
 """Accepted entries kept in memory until they are in a block. Lower: a short burst is read back from the file and parsed
@@ -357,11 +361,11 @@ QUESTION_POINTS_MAX: Final = 20_000
 QUESTION_DIMENSIONS_MAX: Final = 5
 """Dimensions in one group_by, and quantiles of one question."""
 
-QUESTION_VALUES_MAX: Final = 100
-"""Values of all filters of one question. Each is a query parameter, of which ClickHouse's door here takes 200."""
+QUESTION_VALUES_MAX: Final = 50
+"""Values of all filters of one question. Each is up to three query parameters, of which the store takes 200."""
 
-QUESTION_VALUE_CHARS_MAX: Final = 2_000
-"""Characters of one value; all of them travel in a URL."""
+QUESTION_VALUES_BYTES_MAX: Final = 16_000
+"""Bytes of the names and values of all filters. They travel to the store in a URL, three times as long, of 64 KB."""
 
 TRACES_PAGE_MAX: Final = 200
 """Traces of one page of the search."""

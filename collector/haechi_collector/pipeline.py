@@ -31,6 +31,7 @@ from haechi_collector.stages.join_content import LateContent, PendingContent
 from haechi_collector.stages.normalize import normalize_logs, normalize_metric_points, normalize_spans
 from haechi_collector.stages.price import Unpriced, price
 from haechi_collector.telemetry import Metrics
+from haechi_collector.turn import turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class Pipeline:
         prepared: list[Prepared] = []
         for project, group in groupby(sorted(entries, key=_project), key=_project):
             members = tuple(group)
-            batch = pa.concat_batches([e.batch for e in members])
+            with turn():
+                batch = pa.concat_batches([e.batch for e in members])
             rows = steps[signal](batch, project, members[0].received_at_ns)
             prepared += [replace(p, project=project, entries=members) for p in rows if p.rows.num_rows]
         return prepared
@@ -126,8 +128,9 @@ class Pipeline:
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
+        with turn():
+            began = time.perf_counter()
+            yield
         self._metrics.counter("haechi_stage_seconds_total", stage).inc(time.perf_counter() - began)
 
     def _count(self, spans: pa.RecordBatch) -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass
+from queue import SimpleQueue
 from typing import Any, Final, Protocol
 
 from haechi_collector.carry import Carrier, Inserts, Work
@@ -62,11 +63,16 @@ class Writer:
         self._carrier = Carrier(journal, pipeline, store, metrics)
         self._stop = threading.Event()
         self._room = threading.Semaphore(config.inserts_in_flight)
+        self._ready: SimpleQueue[tuple[Work, Future[None]] | None] = SimpleQueue()  # never longer than there is room
         self._under_way: set[Future[None]] = set()
         self._stuck: dict[tuple[str, int], Stuck] = {}  # replaced whole by one thread per key
         self._threads = [
             threading.Thread(target=self._run, args=(signal,), name=f"writer-{signal}", daemon=True)
             for signal in SIGNALS
+        ]
+        self._threads += [
+            threading.Thread(target=self._insert, name=f"insert-{n}", daemon=True)
+            for n in range(config.inserts_in_flight)
         ]
         self._threads.append(threading.Thread(target=self._update_late, name="writer-late", daemon=True))
 
@@ -83,6 +89,8 @@ class Writer:
         """
         self._journal.wait_empty(timeout_s)
         self._stop.set()
+        for _ in range(self._config.inserts_in_flight):
+            self._ready.put(None)
         deadline = time.monotonic() + _LET_GO_S
         wait(set(self._under_way), _LET_GO_S)
         for thread in self._threads:
@@ -121,7 +129,10 @@ class Writer:
             work = self._prepared(block)
             if work is None or not self._take_room():
                 return  # the block stays in the journal
-            self._carry_aside(work)
+            future: Future[None] = Future()
+            self._under_way.add(future)
+            self._ready.put((work, future))
+            del block, work  # whoever carries them is the last to hold them
 
     def _next_block(self, signal: str) -> Block | None:
         c = self._config
@@ -133,20 +144,17 @@ class Writer:
                 return False
         return True
 
-    def _carry_aside(self, work: Work) -> None:
-        """Carry a block in a thread of its own, which does not keep the process from ending."""
-        future: Future[None] = Future()
-        self._under_way.add(future)
-
-        def run() -> None:
+    def _insert(self) -> None:
+        """Carry blocks, one after the other. These threads stay, and with them the memory that Arrow keeps for each."""
+        while (item := self._ready.get()) is not None:
+            work, future = item
             try:
                 self._carry(work)
             finally:
                 self._under_way.discard(future)
                 self._room.release()
                 future.set_result(None)
-
-        threading.Thread(target=run, name=f"insert-{work.block.signal}", daemon=True).start()
+            del item, work  # or an idle thread would keep a block alive
 
     # --- one block: tried until it succeeds, or the writer stops ------------------------------------------
 

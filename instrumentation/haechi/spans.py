@@ -218,6 +218,11 @@ def observing() -> Runtime | None:
     return runtime
 
 
+def part_of_call(around: Context) -> Context:
+    """Return the context of a block whose calls somebody else tells of: in it nothing is observed."""
+    return context.set_value(_INSIDE, True, around)
+
+
 def inside() -> bool:
     """Tell whether what happens now is part of a call that is observed."""
     return bool(context.get_current().get(_INSIDE))

@@ -98,6 +98,7 @@ def _compatible(vendor: str, provider: str, url: str, **more: Any) -> Client:
     return Client(f"openai at {vendor}", vendor, provider, plain, asynchronous, host=host, **more)
 
 
+_TOGETHER = "/together" + together.Together(api_key=KEY).base_url.path.rstrip("/")  # "/v1" until 3.0
 _FIREWORKS_MODEL = "accounts/fireworks/models/gpt-oss-120b"
 _TIER = (names.OPENAI_RESPONSE_SERVICE_TIER, names.OPENAI_SYSTEM_FINGERPRINT)
 _PRINT = (names.OPENAI_SYSTEM_FINGERPRINT,)
@@ -115,8 +116,8 @@ TOGETHER = Client(
     "together",
     "together",
     "together_ai",
-    at("/together/v1", together.Together),
-    at("/together/v1", together.AsyncTogether),
+    at(_TOGETHER, together.Together),
+    at(_TOGETHER, together.AsyncTogether),
 )
 FIREWORKS = Client(
     "fireworks",

@@ -5,6 +5,7 @@ import gc
 import json
 import threading
 from collections.abc import Callable
+from contextlib import aclosing, closing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -204,6 +205,33 @@ def test_an_abandoned_stream_is_finished(client: FourClients) -> None:
     got = known(span)
     assert (got[names.STREAM_OUTCOME], got[names.RESPONSE_CHUNK_COUNT]) == ("abandoned", 1)
     assert (span.status.status_code, names.USAGE_OUTPUT_TOKENS in got) == (StatusCode.UNSET, False)
+
+
+def test_a_stream_that_is_closed_early_is_finished(client: FourClients) -> None:
+    """By ``with`` or ``close``, as its client has it; the span ends there and keeps what had come."""
+    with testing.capture() as captured, client.opened() as opened:
+        stream = client.stream(opened, "[long]")
+        with stream if client.vendor == "mistral" else closing(stream):
+            next(iter(stream))
+        (span,) = captured.spans
+    assert known(span)[names.RESPONSE_CHUNK_COUNT] == 1
+    assert known(span)[names.STREAM_OUTCOME] in {"closed", "abandoned"}  # Google's client drops the one below
+
+
+def test_an_asynchronous_stream_that_is_closed_early_is_finished(client: FourClients) -> None:
+    """By ``async with`` or ``aclose``."""
+
+    async def read_one() -> None:
+        async with client.opened_async() as opened:
+            stream = await client.stream_async(opened, "[long]")
+            async with stream if client.vendor == "mistral" else aclosing(stream):
+                await anext(aiter(stream))
+
+    with testing.capture() as captured:
+        asyncio.run(read_one())
+        (span,) = captured.spans
+    assert known(span)[names.RESPONSE_CHUNK_COUNT] == 1
+    assert known(span)[names.STREAM_OUTCOME] in {"closed", "abandoned"}
 
 
 def test_an_abandoned_asynchronous_stream_is_finished(client: FourClients) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import json
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -277,3 +278,94 @@ def test_every_kind_of_content_is_told(client: genai.Client) -> None:
     assert asked == (7, 40, ("END",))
     assert (facts[names.REQUEST_MODEL], facts[names.OUTPUT_TYPE]) == (f"models/{MODEL}", "json")
     assert facts[names.COST_USD] > 0
+
+
+class TestInteractions:
+    """The client's newer interface, which the oldest does not have."""
+
+    __test__ = find_spec("google.genai._gaos") is not None
+
+    @pytest.mark.parametrize("scenario", ["chat", "korean", "reasoning", "tool", "length"])
+    @pytest.mark.parametrize("streamed", [False, True])
+    def test_an_interaction_is_one_span(self, client: Any, standin: Standin, scenario: str, streamed: bool) -> None:
+        """Everything that is asked and answered, whole and streamed; thoughts are part of the output."""
+        facts = expected(f"google.{scenario}")
+        asked = {"input": f"[{scenario}]", "system_instruction": "짧게", "generation_config": {"temperature": 0.2}}
+        with testing.capture() as captured:
+            got = client.interactions.create(model=MODEL, stream=streamed, previous_interaction_id="v0", **asked)
+            chunks = list(got) if streamed else []
+        (span,) = captured.spans
+        call = facts.tool_calls[0] if facts.tool_calls else None
+        parts = [
+            *([{"type": "reasoning", "content": facts.reasoning}] if facts.reasoning else []),
+            *([{"type": "text", "content": facts.text}] if facts.text else []),
+            *([call_part("fc-standin0000010", call.name, call.arguments)] if call else []),
+        ]
+        status = {"tool": "requires_action", "length": "incomplete"}.get(scenario, "completed")
+        assert said(span, names.OUTPUT_MESSAGES) == [{"role": "assistant", "parts": parts, "finish_reason": status}]
+        assert said(span, names.INPUT_MESSAGES)[0]["parts"] == [{"type": "text", "content": asked["input"]}]
+        known = told(span)
+        assert known[names.RESPONSE_FINISH_REASONS] == (status,)
+        assert (known[names.RESPONSE_ID], known[names.RESPONSE_MODEL]) == ("v1_standin000001", MODEL)
+        assert (known[names.USAGE_INPUT_TOKENS], known[names.USAGE_OUTPUT_TOKENS]) == (
+            facts.input_tokens,
+            facts.output_tokens,
+        )
+        assert known[names.USAGE_REASONING_TOKENS] == facts.reasoning_tokens
+        assert known[names.USAGE_CACHE_READ_TOKENS] == facts.cache_read_tokens
+        assert (known[names.REQUEST_TEMPERATURE], known[names.REQUEST_PREVIOUS_RESPONSE_ID]) == (0.2, "v0")
+        assert (known[names.PROVIDER_NAME], known[names.SERVER_PORT]) == ("gcp.gemini", standin.port)
+        assert known[names.COST_USD] > 0
+        assert known.get(names.RESPONSE_CHUNK_COUNT, 0) == len(chunks)
+        assert (names.RESPONSE_TIME_TO_FIRST_CHUNK in known) is streamed
+
+    def test_an_asynchronous_interaction_is_observed(self, standin: Standin) -> None:
+        """Whole and streamed."""
+
+        async def ask() -> None:
+            async with Google(standin.url).opened_async() as client:
+                await client.interactions.create(model=MODEL, input="[korean]")
+                async for _ in await client.interactions.create(model=MODEL, input="[korean]", stream=True):
+                    pass
+
+        with testing.capture() as captured:
+            asyncio.run(ask())
+        texts = [said(span, names.OUTPUT_MESSAGES)[0]["parts"][0]["content"] for span in captured.spans]
+        assert texts == [expected("google.korean").text] * 2
+
+    def test_steps_are_messages(self, client: Any) -> None:
+        """The conversation that is given back is told by who said what."""
+        steps = [
+            {"type": "user_input", "content": [{"type": "text", "text": "날씨?"}]},
+            {"type": "function_call", "id": "f1", "name": "look", "arguments": {"at": "서울"}},
+            {"type": "function_result", "call_id": "f1", "name": "look", "result": "맑음"},
+        ]
+        tool = {"type": "function", "name": "look", "description": "Looks", "parameters": {"type": "object"}}
+        with testing.capture() as captured:
+            client.interactions.create(model=MODEL, input=steps, tools=[tool])
+        (span,) = captured.spans
+        assert said(span, names.INPUT_MESSAGES) == [
+            {"role": "user", "parts": [{"type": "text", "content": "날씨?"}]},
+            {"role": "assistant", "parts": [call_part("f1", "look", {"at": "서울"})]},
+            {"role": "tool", "parts": [{"type": "tool_call_response", "id": "f1", "response": "맑음"}]},
+        ]
+        assert said(span, names.TOOL_DEFINITIONS) == [tool]
+
+    @pytest.mark.parametrize("status", [400, 429])
+    def test_an_error_is_told_and_passes(self, client: Any, status: int) -> None:
+        """The span has the status and the class of the error that the application gets."""
+        with testing.capture() as captured, pytest.raises(Exception, match=r".") as raised:
+            client.interactions.create(model=MODEL, input=f"[error_{status}]")
+        known = told(captured.spans[0])
+        assert (known[names.HTTP_STATUS_CODE], known[names.ERROR_TYPE]) == (status, type(raised.value).__qualname__)
+
+    def test_an_error_in_the_stream_is_told(self, client: Any) -> None:
+        """An event that says that the answer failed makes the span one that failed."""
+        with testing.capture() as captured:
+            list(client.interactions.create(model=MODEL, input="[fail]", stream=True))
+        (span,) = captured.spans
+        assert (told(span)[names.ERROR_TYPE], span.status.status_code) == ("internal", StatusCode.ERROR)
+
+
+def call_part(call_id: str, name: str, arguments: object) -> dict[str, Any]:
+    return {"type": "tool_call", "id": call_id, "name": name, "arguments": arguments}

@@ -213,7 +213,7 @@ def test_a_handoff_is_a_span_and_the_agents_are_beside_each_other(client: Client
             await way(agent, text)
 
     with testing.capture() as captured:
-        client.run(body, "[tool]", lambda model: Agent("Front", model=model, handoffs=[Agent("Back", model=model)]))
+        client.run(body, "Go. [tool]", lambda model: Agent("Front", model=model, handoffs=[Agent("Back", model=model)]))
     chat = f"chat {ASKED[client.vendor]}"
     assert tree(captured) == [
         ("invoke_workflow 상담", None),
@@ -278,7 +278,7 @@ def test_guardrails_are_spans_and_say_whether_they_stopped_the_run(client: Clien
 def test_an_error_of_the_provider_is_told_at_every_level(client: Client, way: Any, status: int) -> None:
     """The application gets it as it is."""
     with testing.capture() as captured, pytest.raises(Exception, match=str(status)) as raised:
-        client.run(way, f"[error_{status}]")
+        client.run(way, f"Go. [error_{status}]")
     kind = type(raised.value).__name__
     assert {attributes(span)[names.ERROR_TYPE] for span in captured.spans} == {kind}
     assert {span.status.status_code for span in captured.spans} == {StatusCode.ERROR}

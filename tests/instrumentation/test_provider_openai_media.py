@@ -9,6 +9,8 @@ import openai
 import pytest
 from tests.instrumentation.expectations import attributes, cost_usd, everything
 from tests.standin import Standin, expected
+from tests.standin import openai_media as media
+from tests.standin.wire import b64
 
 from haechi import testing
 from haechi_schemas import attributes as names
@@ -50,7 +52,7 @@ COMPLETION = {
     **user("[korean] 서울"),
     **assistant(text(TOLD.text)),
 }
-IMAGE = {"type": "blob", "modality": "image", "mime_type": None, "size": 92}
+IMAGE = {"type": "blob", "modality": "image", "mime_type": None, "size": len(b64(media.PNG))}
 STREAM = {names.REQUEST_STREAM: True, names.STREAM_OUTCOME: "complete"}
 CASES = {
     "embeddings": Case(
@@ -62,7 +64,7 @@ CASES = {
             names.EMBEDDINGS_DIMENSION_COUNT: 1536,
             **user("서울", "부산"),
         },
-        tokens=(311,),
+        tokens=(media.EMBEDDING_TOKENS,),
         priced_as="text-embedding-3-small",
         texts=("서울",),
     ),
@@ -76,7 +78,7 @@ CASES = {
             names.REQUEST_ENCODING_FORMATS: ["float"],
             **user("서울"),
         },
-        tokens=(307,),
+        tokens=(media.EMBEDDING_TOKENS,),
         priced_as="text-embedding-3-small",
         texts=("서울",),
     ),
@@ -85,7 +87,7 @@ CASES = {
         {"model": "gpt-image-1", "prompt": "해치"},
         "generate_content",
         {names.OUTPUT_TYPE: "image", **user("해치"), **assistant(IMAGE)},
-        tokens=(313, 4160),
+        tokens=(media.IMAGE_INPUT_TOKENS, media.IMAGE_OUTPUT_TOKENS),
         priced_as="gpt-image-1",
         texts=("해치",),
     ),
@@ -94,7 +96,7 @@ CASES = {
         {"model": "gpt-image-1", "prompt": "해치", "image": ("a.png", b"abc")},
         "generate_content",
         {names.OUTPUT_TYPE: "image", **user("해치"), **assistant(IMAGE)},
-        tokens=(313, 4160),
+        tokens=(media.IMAGE_INPUT_TOKENS, media.IMAGE_OUTPUT_TOKENS),
         priced_as="gpt-image-1",
         texts=("해치",),
     ),
@@ -104,10 +106,10 @@ CASES = {
         "generate_content",
         {
             names.OUTPUT_TYPE: "text",
-            names.USAGE_AUDIO_INPUT_TOKENS: 301,
-            **assistant(text("서울의 오늘 날씨는 맑습니다.")),
+            names.USAGE_AUDIO_INPUT_TOKENS: media.TRANSCRIPTION_AUDIO_TOKENS,
+            **assistant(text(media.TRANSCRIPT)),
         },
-        tokens=(317, 37),
+        tokens=(media.TRANSCRIPTION_INPUT_TOKENS, media.TRANSCRIPTION_OUTPUT_TOKENS),
         priced_as="gpt-4o-transcribe",
         texts=("서울",),
     ),
@@ -115,14 +117,14 @@ CASES = {
         "audio.transcriptions.create",
         {"model": "whisper-1", "file": SOUND, "response_format": "text"},
         "generate_content",
-        {names.OUTPUT_TYPE: "text", **assistant(text("서울의 오늘 날씨는 맑습니다.\n"))},
+        {names.OUTPUT_TYPE: "text", **assistant(text(media.TRANSCRIPT + "\n"))},
         texts=("서울",),
     ),
     "translation": Case(
         "audio.translations.create",
         {"model": "whisper-1", "file": SOUND},
         "generate_content",
-        {names.OUTPUT_TYPE: "text", **assistant(text("The weather in Seoul is sunny today."))},
+        {names.OUTPUT_TYPE: "text", **assistant(text(media.TRANSLATION))},
         texts=("Seoul",),
     ),
     "speech": Case(

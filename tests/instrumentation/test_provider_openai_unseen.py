@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from tests.instrumentation.expectations import attributes
@@ -288,9 +289,13 @@ def test_a_raw_stream_that_is_left_is_told(standin: Standin) -> None:
 
 def test_a_raw_stream_that_breaks_is_told(standin: Standin) -> None:
     """A connection that is cut is an error of the call, and an error event in the stream too."""
-    for script, error in (("[cut]", openai.APIConnectionError), ("[fail]", openai.APIError)):
+    for script in ("[cut]", "[fail]"):
         body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": script}]}
-        with testing.capture() as captured, OPENAI.made(standin) as made, contextlib.suppress(error):
+        with (
+            testing.capture() as captured,
+            OPENAI.made(standin) as made,
+            contextlib.suppress(openai.APIError, httpx.TransportError),
+        ):
             list(made.chat.completions.with_raw_response.create(**body, stream=True).parse())
         facts = attributes(captured.spans[0])
         assert facts[names.STREAM_OUTCOME] == "error"

@@ -8,7 +8,18 @@ import functools
 import re
 from collections.abc import Callable
 
-from tests.standin import anthropic, bedrock, cohere, cohere_v1, compat, google, ollama, openai_assistants, openai_media
+from tests.standin import (
+    anthropic,
+    bedrock,
+    cohere,
+    cohere_v1,
+    compat,
+    google,
+    google_interactions,
+    ollama,
+    openai_assistants,
+    openai_media,
+)
 from tests.standin.openai_chat import chat
 from tests.standin.openai_responses import count_input_tokens, responses, retrieve
 from tests.standin.wire import Reply, Request, json_reply
@@ -100,6 +111,7 @@ _OTHERS += [
     (rf"{_GEMINI}:(embedContent|batchEmbedContents)", google.embed),
     (rf"{_GEMINI}:countTokens", google.count_tokens),
     (rf"{_GEMINI}:predict", google.predict),
+    (r"POST /v1(?:beta|beta1)?/interactions", google_interactions.create),
     (r"POST /v2/chat", cohere.chat),
     (r"POST /v2/embed", cohere.embed),
     (r"POST /v2/rerank", cohere.rerank),

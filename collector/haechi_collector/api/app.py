@@ -1,4 +1,4 @@
-"""The application of the web port: health, metrics, SQL, and the page.
+"""The application of the web port: health, metrics, SQL, the questions of the API, and the page.
 
 Guarantee: every route is mounted here and nowhere else, behind the gate (`access`); the application closes the reader
 that it was given.
@@ -17,8 +17,11 @@ from haechi_collector.api import problems
 from haechi_collector.api.access import Access
 from haechi_collector.api.health import Readiness, health_router
 from haechi_collector.api.metrics import metrics_router
+from haechi_collector.api.places import Places
+from haechi_collector.api.questions import questions_router
 from haechi_collector.api.sql import sql_router
 from haechi_collector.gate.gate import Gate, OpenGate
+from haechi_collector.query.engine import Engine
 from haechi_collector.query.sql import SqlReader
 from haechi_collector.web.index import INDEX
 
@@ -47,7 +50,9 @@ def create_api(state: ApiState) -> FastAPI:
     app.add_middleware(Access, gate=state.gate, any_host=state.any_host)
     app.include_router(health_router(state.readiness))
     app.include_router(metrics_router(state.registry))
-    app.include_router(sql_router(state.reader))
+    places = Places()
+    app.include_router(sql_router(state.reader, places))
+    app.include_router(questions_router(Engine(state.reader), places))
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def index() -> str:

@@ -13,7 +13,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from haechi_collector.errors import HaechiError, Invalid, Rejected, StoreUnavailable, TooLarge
+from haechi_collector.errors import (
+    HaechiError,
+    Invalid,
+    Rejected,
+    StoreUnavailable,
+    TooExpensive,
+    TooLarge,
+    WrongParameter,
+)
 
 logger = logging.getLogger("haechi")
 
@@ -51,11 +59,13 @@ async def _of_ours(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HaechiError)  # noqa: S101  what the handler was registered for
     if isinstance(error, Rejected):
         return problem(503, str(error), {"Retry-After": str(round(error.retry_after_s))}, code=error.code)
+    if isinstance(error, WrongParameter):
+        return problem(400, str(error), code=error.code, parameter=error.parameter)
     return problem(_status(error), str(error), code=error.code)
 
 
 def _status(error: HaechiError) -> int:
-    statuses: dict[type[HaechiError], int] = {TooLarge: 413, Invalid: 400, StoreUnavailable: 503}
+    statuses: dict[type[HaechiError], int] = {TooLarge: 413, Invalid: 400, StoreUnavailable: 503, TooExpensive: 422}
     return next((status for kind, status in statuses.items() if isinstance(error, kind)), 500)
 
 

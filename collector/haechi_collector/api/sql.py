@@ -4,8 +4,8 @@ Guarantee: a client of ClickHouse's HTTP interface (curl, a BI tool, clickhouse-
 and body, ``default_format``, ``param_*``, ``database``, ``query_id``, harmless settings, ``X-ClickHouse-*`` headers,
 errors as ``Code: N. DB::Exception: ...`` with ``X-ClickHouse-Exception-Code``. The answer is streamed, never held.
 
-Invariants: at most `limits.SQL_QUERIES_AT_ONCE` queries run; one that its client leaves, or that takes longer than
-`limits.SQL_SECONDS_MAX` and a grace, is stopped in the engine.
+Invariants: at most `limits.SQL_QUERIES_AT_ONCE` queries run (`places`); one that its client leaves, or that takes
+longer than `limits.SQL_SECONDS_MAX` and a grace, is stopped in the engine.
 
 Source: https://clickhouse.com/docs/interfaces/http
 """
@@ -22,6 +22,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from haechi_collector import limits
+from haechi_collector.api.places import Places
 from haechi_collector.errors import StoreUnavailable
 from haechi_collector.gate.gate import Caller
 from haechi_collector.query import confine, sql_guard, sql_names
@@ -45,10 +46,10 @@ _COUNTS: Final = frozenset({"x-clickhouse-summary", "x-clickhouse-progress"})
 _FORWARDED: Final = frozenset({"content-type", "content-encoding", "content-disposition"})
 
 
-def sql_router(reader: SqlReader) -> APIRouter:
-    """Build the route over one reader."""
+def sql_router(reader: SqlReader, shared: Places) -> APIRouter:
+    """Build the route over one reader. ``shared`` are the places that all routes have together."""
     router = APIRouter(tags=["sql"])
-    places = asyncio.Semaphore(limits.SQL_QUERIES_AT_ONCE)
+    places = shared.free
 
     @router.api_route("/sql", methods=["GET", "POST"], response_class=StreamingResponse)
     async def sql(request: Request) -> Response:

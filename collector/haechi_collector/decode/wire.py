@@ -58,12 +58,14 @@ def read(bodies: Sequence[bytes], signal: Signal, flatten: Callable[[Requests], 
     for body in bodies:
         if len(body) > 2 * limits.DECODED_ROWS_MAX:
             _check_counts(_columns([body], signal.counts, signal).values)
-    # Each by itself: what one leaves open must not swallow the next.
-    messages = [parse(signal.request, body) for body in bodies]
+    # Each by itself: what one leaves open must not swallow the next. None is kept, so that each has the memory of the
+    # one before it.
+    for body in bodies:
+        parse(signal.request, body)
     try:
         return flatten(_requests(bodies, signal))
     except Odd:
-        return flatten(_requests([m.SerializeToString() for m in messages], signal))
+        return flatten(_requests([parse(signal.request, body).SerializeToString() for body in bodies], signal))
 
 
 def _requests(bodies: Sequence[bytes], signal: Signal) -> Requests:

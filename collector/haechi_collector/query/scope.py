@@ -116,20 +116,19 @@ def read_scope(items: Sequence[tuple[str, str]], window: Window, project: str | 
     Raises:
         WrongParameter: they are too many or too long, or an attribute has no key.
     """
+    wanted = [(name, value) for name, value in items if name in FILTERS or name.startswith(ATTRIBUTE)]
+    if len(wanted) > limits.QUESTION_VALUES_MAX:
+        raise WrongParameter(
+            wanted[0][0][:100], f"{len(wanted)} values of filters, the limit is {limits.QUESTION_VALUES_MAX}"
+        )
+    size = 0
     filters: dict[str, list[str]] = {}
     attributes: dict[str, list[str]] = {}
-    count = 0
-    for name, value in items:
-        if name in FILTERS:
-            filters.setdefault(name, []).append(value)
-        elif name.startswith(ATTRIBUTE):
-            attributes.setdefault(name.removeprefix(ATTRIBUTE), []).append(value)
-        else:
-            continue
-        count += 1
-        if not name.removeprefix(ATTRIBUTE) or max(len(name), len(value)) > limits.QUESTION_VALUE_CHARS_MAX:
-            most = limits.QUESTION_VALUE_CHARS_MAX
-            raise WrongParameter(name[:100], f"expected attr:KEY=VALUE, each up to {most} characters")
-        if count > limits.QUESTION_VALUES_MAX:
-            raise WrongParameter(name, f"more than {limits.QUESTION_VALUES_MAX} values of filters")
+    for name, value in wanted:
+        size += len(f"{name}{value}".encode())
+        if name == ATTRIBUTE or size > limits.QUESTION_VALUES_BYTES_MAX:
+            most = limits.QUESTION_VALUES_BYTES_MAX
+            raise WrongParameter(name[:100], f"expected attr:KEY=VALUE, and up to {most} bytes of filters together")
+        kind, key = (filters, name) if name in FILTERS else (attributes, name.removeprefix(ATTRIBUTE))
+        kind.setdefault(key, []).append(value)
     return Scope(window, project, filters, attributes)

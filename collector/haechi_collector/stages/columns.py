@@ -118,6 +118,24 @@ class Attributes:
         texts: list[str] = self.text.take(pa.array(entries)).to_pylist()
         return texts
 
+    def long_texts(self, entries: Rows) -> pa.StringArray:
+        """Return the texts of some entries, ascending; faster than ``take`` where they are most of all bytes.
+
+        ``take`` allocates by the average of all texts and copies anew whenever that does not do. Here what lies between
+        the wanted ones is made a text of its own, and all of those become ''.
+        """
+        offsets, count = _offsets(self.text), len(entries)
+        if not count:
+            return self.text.slice(0, 0)
+        edges = np.empty(2 * count + 1, np.int32)
+        edges[0], edges[1::2], edges[2::2] = offsets[0], offsets[entries], offsets[entries + 1]
+        is_wanted = np.zeros(2 * count, np.bool_)
+        is_wanted[1::2] = True
+        pieces = [None, pa.py_buffer(edges), self.text.buffers()[2]]
+        kept = pc.if_else(pa.array(is_wanted), pa.Array.from_buffers(pa.binary(), 2 * count, pieces), b"")
+        ends = np.ascontiguousarray(_offsets(kept)[::2])
+        return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(ends), kept.buffers()[2]])
+
     def take_away(self, entries: Rows | list[int]) -> None:
         """Say that a column carries these entries' very values."""
         self._taken[entries] = True

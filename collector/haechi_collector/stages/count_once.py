@@ -167,7 +167,8 @@ def _above_another(keys: SpanKeys, usage: Mask, inference: Mask, memory: CallMem
     calls = usage & inference
     late = calls & (memory.summed.find(keys.trace) >= 0)
     sums = usage & ~inference
-    sums &= ~(np.isin(keys.trace, keys.trace[calls]) | (memory.called.find(keys.trace) >= 0))
+    if sums.any():
+        sums &= ~(np.isin(keys.trace, keys.trace[calls]) | (memory.called.find(keys.trace) >= 0))
     covered = _ancestors(keys, (calls & ~late) | sums, memory)
     kept = ((calls & ~late) | sums) & ~covered
     memory.called.put(keys.trace[kept & inference])

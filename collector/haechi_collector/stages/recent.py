@@ -32,9 +32,12 @@ class Recent:
         self._keys = np.zeros((1 << self._bits, _WAYS), np.uint64)
         self._next = np.zeros(1 << self._bits, np.int64)
         self._values = np.zeros((columns, self._keys.size), np.int64)
+        self._is_empty = True
 
     def find(self, keys: Keys) -> Places:
         """Return the place of each key, -1 for one that is not there. Shape: (keys,)."""
+        if self._is_empty:
+            return np.full(len(keys), -1)
         bucket = self._bucket(keys)
         hit = self._keys[bucket] == keys[:, None]
         return np.where(hit.any(axis=1) & (keys != 0), bucket * _WAYS + hit.argmax(axis=1), -1)
@@ -48,6 +51,7 @@ class Recent:
         keys, first = np.unique(keys, return_index=True)
         places = self.find(keys)
         new = np.flatnonzero((places < 0) & (keys != 0))
+        self._is_empty = self._is_empty and not len(new)
         bucket = self._bucket(keys[new])
         order = np.argsort(bucket, kind="stable")
         bucket, new = bucket[order], new[order]

@@ -190,6 +190,12 @@ TARGETS: Final[tuple[Target, ...]] = (
         ("openai_agents", "genai.openai_agents"),
         "openai_agents",
     ),
+    Target(
+        "pydantic_ai",
+        ("pydantic_ai.agent", "pydantic_ai.models", "pydantic_ai.toolsets.abstract"),
+        ("pydantic_ai",),
+        "pydantic_ai",
+    ),
     Target("pgvector", ("psycopg.cursor", "psycopg.cursor_async"), (), "pgvector"),
 )
 """Every library that is observed."""
@@ -258,6 +264,12 @@ def uninstall(only: frozenset[str] | None = None) -> None:
 def rival_active(target: Target) -> bool:
     """Tell whether another instrumentation of the same library is at work."""
     return any(_is_active(sys.modules.get(name)) for name in rival_modules(target))
+
+
+def rivalled(name: str) -> bool:
+    """Tell whether the library of a target is left to another instrumentation."""
+    installed = _installed.get(name)
+    return installed is not None and (bool(installed.rivals) or rival_active(installed.target))
 
 
 def rival_modules(target: Target) -> tuple[str, ...]:

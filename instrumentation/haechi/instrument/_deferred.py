@@ -1,8 +1,8 @@
 """Model calls that a framework makes, told of only where no observed client made them.
 
 Guarantee: one model call is one span. Where an observed client answers underneath, its span is the call, and nothing is
-built here but a witness; otherwise the framework's own word is the span, made at the end with its real start, time to
-first chunk and number of chunks.
+built here but a witness; so too where another instrumentation observes the client. Otherwise the framework's own word
+is the span, made at the end with its real start, time to first chunk and number of chunks.
 
 `begin` makes runs for `haechi._wrapping`; they keep their errors to themselves.
 """
@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, Self
 
 from opentelemetry.context import Context, get_current
 
-from haechi import _failure, _guard, _scope, _wrapping, spans
+from haechi import _failure, _guard, _scope, _wrapping, instrument, spans
 from haechi._content import Content
 from haechi._endpoints import Kwargs, Observer
 from haechi._runtime import Runtime
@@ -95,7 +95,7 @@ class ModelRun:
             self.pause()
             if self._seen():
                 self._tell_outer()
-            else:
+            elif not _told_by_others(self._called.instance):
                 self._tell(result, error)
 
     def _tell_outer(self) -> None:
@@ -113,6 +113,26 @@ class ModelRun:
             call.fail(error, answer)
         else:
             call.stop(answer)
+
+
+def _told_by_others(model: Any) -> bool:
+    """Tell whether the client under a framework's model is left to another instrumentation, whose span is the call.
+
+    The client is told by the module of the model's class: ``langchain_openai``, ``llama_index.llms.openai``.
+    """
+    words = [word.removeprefix("langchain_") for word in type(model).__module__.split(".")]
+    return any(instrument.rivalled(_CLIENTS.get(word, word)) for word in words)
+
+
+_CLIENTS: Final = {
+    "aws": "bedrock",
+    "azure_openai": "openai",
+    "bedrock_converse": "bedrock",
+    "google": "google_genai",
+    "mistralai": "mistral",
+    "openai_chatcompletions": "openai",
+    "openai_responses": "openai",
+}
 
 
 class Lookup:

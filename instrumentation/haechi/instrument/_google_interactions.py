@@ -44,6 +44,8 @@ def parameters(body: Mapping[str, Any]) -> Facts:
         facts[names.REQUEST_REASONING_EFFORT] = google.word(level).lower()
     if field(body.get("response_format"), "type") == "text" and field(body.get("response_format"), "schema"):
         facts[names.OUTPUT_TYPE] = "json"
+    if isinstance(previous := body.get("previous_interaction_id"), str):
+        facts[names.REQUEST_PREVIOUS_RESPONSE_ID] = previous
     return facts
 
 
@@ -90,7 +92,9 @@ def _head_facts(interaction: Any) -> Facts:
 
 
 def _status(interaction: Any) -> str:
-    return google.word(field(interaction, "status") or "")
+    """Return how an answer ended, '' where it has not."""
+    status = google.word(field(interaction, "status") or "")
+    return "" if status == "in_progress" else status
 
 
 # --- steps ------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Agents:
             facts[names.SYSTEM_INSTRUCTIONS] = content.json([text_part(instructions)])
         return facts
 
-    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts | None:
+    def answer(self, called: Called, result: Any, items: list[Any], content: Content) -> Facts:
         """Return what was answered, by a ``ModelResponse`` or by the last event of a stream."""
         del called
         facts = responses.told(getattr(items[-1], "response", None) if items else result, content)

@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind
 from haechi import _guard, _wrapping
 from haechi._content import Content
 from haechi.instrument import _steps
-from haechi.instrument._steps import Called, Ordinary, Opening
+from haechi.instrument._steps import Called, Opening, Ordinary
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
 

@@ -14,9 +14,12 @@ from haechi._endpoints import Kwargs, Patches
 from haechi.instrument import _deferred, _langchain_models, _retrieval, _steps, _subclasses
 from haechi.instrument import _langchain_facts as told
 from haechi.instrument import _langchain_runs as runs
-from haechi.instrument._steps import Called, Ordinary, Opening
+from haechi.instrument._steps import Called, Opening, Ordinary
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
+
+OUTLINE_CHARS_MAX: Final = 200
+"""Characters of each text in a variable of a prompt that is no text itself."""
 
 
 class Tool(Ordinary):
@@ -98,10 +101,12 @@ def _hub(metadata: Mapping[str, Any]) -> Facts:
 def _variables(given: Any, wanted: list[str], content: Content) -> Facts:
     if not isinstance(given, Mapping):
         given = dict.fromkeys(wanted[:1], given)
-    return {
-        names.PROMPT_VARIABLE_PREFIX + str(key): content.told(value, runs.SHOWN_CHARS_MAX)
-        for key, value in given.items()
-    }
+    return {names.PROMPT_VARIABLE_PREFIX + str(key): _variable(value, content) for key, value in given.items()}
+
+
+def _variable(value: Any, content: Content) -> str:
+    """Return what a variable holds; of documents and the like an outline, because retrieval and model hold them too."""
+    return content.told(value, runs.SHOWN_CHARS_MAX if isinstance(value, str) else OUTLINE_CHARS_MAX)
 
 
 def _given(tool_input: Any) -> Any:

@@ -15,7 +15,7 @@ from haechi._content import Content
 from haechi._endpoints import Kwargs, Patches
 from haechi.instrument import _deferred, _llama_index_models, _relay, _retrieval, _steps, _subclasses
 from haechi.instrument._retrieval import Document
-from haechi.instrument._steps import Called, Ordinary, Opening, Step
+from haechi.instrument._steps import Called, Opening, Ordinary, Step
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, Final
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 
 from haechi import spans
 from haechi._content import Content, field, message, text_part
 from haechi._endpoints import Kwargs, Patches, around, around_async
+from haechi.instrument import _mistral_facts as mistral
 from haechi.instrument import _openai_facts as chat
-from haechi.instrument._mistral_stream import EventReader
 from haechi.instrument._providers import Server, server_at
 from haechi.spans import Facts, Request
 from haechi.streams import Reader
@@ -43,12 +43,12 @@ class Chat:
 
     def response(self, result: Any, content: Content) -> Facts:
         """Return what the answer says."""
-        return chat.answered(result, content)
+        return mistral.answered(result, content)
 
     def reader(self, request: Request, kwargs: Mapping[str, Any], content: Content) -> Reader | None:
         """Return the reader of a streamed answer."""
         del request, kwargs
-        return EventReader(content) if self.stream else None
+        return mistral.EventReader(content) if self.stream else None
 
 
 class ChatStream(Chat):
@@ -104,7 +104,7 @@ class Embed(Chat):
     def response(self, result: Any, content: Content) -> Facts:
         """Return what the answer says."""
         del content
-        facts = chat.response_facts(result)
+        facts = mistral.response_facts(result)
         facts.pop(names.USAGE_OUTPUT_TOKENS, None)  # always 0
         first = next(iter(result.data), None)
         if vector := field(first, "embedding"):
@@ -147,6 +147,8 @@ def _quiet(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kw
     if not spans.inside() or request is None or not _is_global(tracer):
         return wrapped(*args, **kwargs)
     if kwargs.get("tracing_enabled"):
+        from opentelemetry import propagate  # noqa: PLC0415  slow to import, and seldom needed
+
         propagate.inject(request.headers)
     return request, None
 

@@ -1,4 +1,4 @@
-"""Reading the streamed answers of the Mistral client.
+"""What the answers of Mistral's client say: OpenAI's protocol, read from objects that take long to miss a field.
 
 A chunk's text is a string, or a list of pieces where a model thinks; tool calls come whole, in one chunk.
 """
@@ -6,9 +6,37 @@ A chunk's text is a string, or a list of pieces where a model thinks; tool calls
 from typing import Any
 
 from haechi._content import Content, Message, field, message, reasoning_part, text_part, tool_call_part
-from haechi.instrument import _openai_facts as chat
+from haechi.instrument import _openai_messages as messages
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
+
+
+def answered(response: Any, content: Content) -> Facts:
+    """Return what a whole answer says."""
+    facts = response_facts(response)
+    if reasons := [str(choice.finish_reason) for choice in response.choices if choice.finish_reason]:
+        facts[names.RESPONSE_FINISH_REASONS] = reasons
+    if content.on:
+        facts[names.OUTPUT_MESSAGES] = content.json([messages.choice(choice) for choice in response.choices])
+    return facts
+
+
+def response_facts(response: Any) -> Facts:
+    """Return id, model and usage, of an answer or of one chunk of it."""
+    facts: Facts = {names.RESPONSE_ID: response.id, names.RESPONSE_MODEL: response.model}
+    return facts | usage_facts(response.usage) if response.usage else facts
+
+
+def usage_facts(usage: Any) -> Facts:
+    """Return token counts; cached tokens are part of the prompt's."""
+    facts: Facts = {
+        names.USAGE_INPUT_TOKENS: usage.prompt_tokens or 0,
+        names.USAGE_OUTPUT_TOKENS: usage.completion_tokens or 0,
+    }
+    details = (vars(usage) | (usage.model_extra or {})).get("prompt_tokens_details")  # no version declares it yet
+    if isinstance(cached := field(details, "cached_tokens"), int):
+        facts[names.USAGE_CACHE_READ_TOKENS] = cached
+    return facts
 
 
 class EventReader:
@@ -43,9 +71,9 @@ class EventReader:
         """Return what the answer says as far as it has come."""
         if self._first is None:
             return {}
-        facts = chat.response_facts(self._first)
+        facts = response_facts(self._first)
         if self._usage is not None:
-            facts |= chat.usage_facts(self._usage)
+            facts |= usage_facts(self._usage)
         growing = [self._choices[index] for index in sorted(self._choices)]
         if reasons := [choice.finish_reason for choice in growing if choice.finish_reason]:
             facts[names.RESPONSE_FINISH_REASONS] = reasons

@@ -1,0 +1,286 @@
+"""What the questions answer, for the OpenAPI. Money is text, see `query.money`."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Money = Annotated[
+    str | None,
+    Field(description="US dollars, exact, as text; null where nothing has a price", examples=["12.0348125"]),
+]
+Share = Annotated[float | None, Field(description="From 0 to 1; null where there is nothing to count")]
+Time = Annotated[str, Field(description="RFC 3339, UTC", examples=["2026-11-22T09:00:00Z"])]
+Group = Annotated[dict[str, str], Field(examples=[{"model": "gpt-4o-mini"}])]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details; ``parameter`` names the wrong one."""
+
+    type: str = "about:blank"
+    title: str = Field(examples=["Bad Request"])
+    status: int = Field(examples=[400])
+    detail: str = Field(examples=["from: the window is empty: from must be before to"])
+    code: str | None = Field(None, examples=["wrong_parameter"])
+    parameter: str | None = Field(None, examples=["from"])
+
+
+class ModelShare(_Answer):
+    """One model of a summary."""
+
+    model: str = Field(examples=["gpt-4o-mini"])
+    requests: int
+    share: float
+    cost_usd: Money
+
+
+class Summary(_Answer):
+    """The figures of a window."""
+
+    from_: Time = Field(alias="from")
+    to: Time
+    total_requests: int = Field(description="Model calls, each counted once", examples=[5008])
+    requests_per_minute: float
+    error_rate: Share
+    avg_latency_ms: float | None
+    p50_latency_ms: float | None
+    p95_latency_ms: float | None
+    p99_latency_ms: float | None
+    p50_ttft_ms: float | None
+    p95_ttft_ms: float | None
+    p99_ttft_ms: float | None
+    total_cost_usd: Money
+    cost_per_request_usd: Money
+    unpriced_requests: int = Field(description="Those with usage that nobody has priced")
+    avg_quality_score: float | None = Field(description="Mean of the scores named quality")
+    hallucination_rate: Share
+    thumbs_up_rate: Share
+    model_distribution: list[ModelShare]
+
+
+class _Latency(_Answer):
+    requests: int
+    requests_per_minute: float
+    errors: int
+    error_rate: Share
+    measured: int = Field(description="Requests that have the metric")
+    avg: float | None
+    min: float | None
+    max: float | None
+    quantiles: dict[str, float | None] = Field(examples=[{"p50": 812.4, "p95": 2911.0, "p99": 5120.9}])
+
+
+class LatencyTotal(_Latency):
+    """Over all groups."""
+
+
+class LatencyRow(_Latency):
+    """One group."""
+
+    group: Group
+
+
+class LatencyPoint(LatencyRow):
+    """One group in one step of time."""
+
+    time: Time
+
+
+class Bin(_Answer):
+    """Requests with ``low <= value < high``."""
+
+    low: float
+    high: float
+    requests: int
+
+
+class Cell(Bin):
+    """A bin in one step of time."""
+
+    time: Time
+
+
+class Latency(_Answer):
+    """Percentiles over groups and time."""
+
+    from_: Time = Field(alias="from")
+    to: Time
+    metric: Literal["duration", "ttft", "tokens_per_second"]
+    unit: Literal["ms", "tokens/s"]
+    groups: int = Field(description="Groups that there are; `rows` holds up to `limit` of them")
+    total: LatencyTotal
+    rows: list[LatencyRow]
+    interval_s: int | None = None
+    series: list[LatencyPoint] | None = None
+    histogram: list[Bin] | None = None
+    heatmap: list[Cell] | None = None
+
+
+class _Costs(_Answer):
+    requests: int
+    cost_usd: Money
+    priced_requests: int
+    unpriced_requests: int
+    cost_per_request_usd: Money
+    cost_per_1000_tokens_usd: Money
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cached_share: Share
+    users: int | None = None
+    cost_per_user_usd: Money = None
+
+
+class CostsTotal(_Costs):
+    """Over all groups."""
+
+    cache_saved_usd: Money = None
+    cache_saved_unknown_requests: int | None = Field(None, description="Cached requests without a rate to compare with")
+
+
+class CostsRow(_Costs):
+    """One group."""
+
+    group: Group
+
+
+class CostsPoint(CostsRow):
+    """One group in one step of time."""
+
+    time: Time
+
+
+class UnpricedModel(_Answer):
+    """A model that the price book does not know."""
+
+    provider: str
+    model: str
+    requests: int
+    input_tokens: int
+    output_tokens: int
+
+
+class Costs(_Answer):
+    """Money over groups and time."""
+
+    from_: Time = Field(alias="from")
+    to: Time
+    groups: int
+    total: CostsTotal
+    rows: list[CostsRow]
+    unpriced_models: list[UnpricedModel]
+    interval_s: int | None = None
+    series: list[CostsPoint] | None = None
+
+
+class FoundTrace(_Answer):
+    """A trace that the search found. Cost and tokens are those of the whole trace."""
+
+    trace_id: str
+    start_time: Time
+    duration_ms: float
+    name: str = Field(description="Of the root span, else of the earliest one")
+    service: str
+    spans: int
+    errors: int
+    requests: int = Field(description="Model calls")
+    models: list[str]
+    user: str
+    session: str
+    prompt: str
+    prompt_version: str
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Money
+    unpriced_requests: int
+    input_excerpt: str
+    output_excerpt: str
+
+
+class Traces(_Answer):
+    """A page of the search."""
+
+    from_: Time = Field(alias="from")
+    to: Time
+    traces: list[FoundTrace]
+    next_cursor: str | None = Field(description="For the next page; null on the last one")
+
+
+class TraceSpan(_Answer):
+    """A span of a tree, in depth-first order. ``total_*`` are of it and all below it."""
+
+    span_id: str
+    parent_span_id: str
+    depth: int
+    is_orphan: bool = Field(description="Its parent is not (yet) here")
+    is_critical: bool = Field(description="The trace would have been shorter had this span been")
+    critical_ms: float = Field(description="How much of the critical path is spent in it itself")
+    name: str
+    kind: str
+    service: str
+    start_time: Time
+    offset_ms: float = Field(description="From the start of the trace")
+    duration_ms: float
+    status: str
+    error_type: str
+    operation: str
+    provider: str
+    model: str
+    ttft_ms: float | None
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Money
+    total_input_tokens: int
+    total_output_tokens: int
+    total_cost_usd: Money
+
+
+class Message(_Answer):
+    """One message of the conversation, and the call in which it first appears."""
+
+    span_id: str
+    role: str
+    parts: list[Any]
+    finish_reason: str | None = None
+
+
+class Context(_Answer):
+    """What an answer should be grounded in."""
+
+    span_id: str
+    text: str
+
+
+class ScoreOfTrace(_Answer):
+    """A judgement on the trace ('' for span_id) or on a span of it."""
+
+    id: str
+    span_id: str
+    name: str
+    value: float
+    label: str
+    source: str
+    evaluator: str
+    explanation: str
+    timestamp: Time
+
+
+class Trace(_Answer):
+    """A trace as a tree."""
+
+    trace_id: str
+    start_time: Time
+    duration_ms: float
+    span_count: int
+    spans: list[TraceSpan]
+    spans_left_out: int
+    total_input_tokens: int
+    total_output_tokens: int
+    total_cost_usd: Money
+    conversation: list[Message]
+    retrieved_context: list[Context]
+    content_left_out: bool
+    scores: list[ScoreOfTrace]
