@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+DEV    := $(VENV)/.installed-dev
+OLDEST := .venv-oldest
+PIP    := python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: up test check bench fuzz clean help
 
@@ -13,26 +16,36 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'make: needs Python 3.11 or newer; set PYTHON=python3.11'; exit 1; }
 	@sh deploy/debian.sh python3-venv
 	@$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[collector,dev]'
+	$(BIN)/$(PIP) -c constraints.txt -e '.[collector]'
 	@touch $(STAMP)
+
+$(DEV): $(STAMP)
+	$(BIN)/$(PIP) -c constraints.txt -e '.[collector,dev]'
+	@touch $(DEV)
+
+$(OLDEST)/.installed: $(STAMP) constraints-oldest.txt
+	@$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/$(PIP) -r constraints-oldest.txt -e . pytest pytest-timeout hypothesis
+	@touch $(OLDEST)/.installed
 
 up: $(STAMP) ## start the collector on the embedded store with live sample traffic
 	@$(BIN)/haechi serve --demo
 
-test: $(STAMP) ## run every test
+test: $(DEV) $(OLDEST)/.installed ## run every test, those of the SDK with the oldest client libraries too
 	@sh deploy/debian.sh curl nodejs npm gcc postgresql
 	$(BIN)/python -m pytest
+	$(OLDEST)/bin/python -m pytest tests/instrumentation/test_provider_*.py
 
-check: $(STAMP) ## lint and type-check
+check: $(DEV) ## lint and type-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP) ## measure ingest beside the bare insert; prints JSON
+bench: $(DEV) ## measure ingest beside the bare insert; prints JSON
 	$(BIN)/python bench/ingest.py
 
-fuzz: $(STAMP) ## a million mutated requests per signal and encoding
+fuzz: $(DEV) ## a million mutated requests per signal and encoding
 	$(BIN)/python bench/fuzz.py
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis

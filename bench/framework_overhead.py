@@ -175,7 +175,9 @@ def told(counting: Counting, run: Callable[[bool], None], streamed: bool) -> dic
     run(streamed)
     counting.kept = None
     whole = [json.dumps([span.name, dict(span.attributes or {})], ensure_ascii=False, default=str) for span in spans]
-    everything = "".join(whole) + str([event for span in spans for event in span.events])
+    everything = "".join(whole) + str(
+        [(event.name, dict(event.attributes or {})) for span in spans for event in span.events]
+    )
     return {
         "spans": len(spans),
         "traces": len({span.context.trace_id for span in spans}),

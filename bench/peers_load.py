@@ -1,7 +1,7 @@
 """OTLP requests of a retrieval application, for servers that are measured side by side.
 
-A trace is four spans, as a batch processor exports them: retrieval (13 attributes), two chats (22, with some 2,000 bytes
-of messages) and the workflow above them (12); about 1.7 KB a span. The same for the same seed.
+A trace is four spans, as a batch processor exports them: retrieval (13 attributes), two chats (22, with some 2,000
+bytes of messages) and the workflow above them (12); about 1.7 KB a span. The same for the same seed.
 """
 
 import random
@@ -51,32 +51,34 @@ def _request(rng: random.Random, every: Iterator[Span], spans: int) -> Request:
 
 
 def _trace(rng: random.Random) -> list[Span]:
-    trace_id, root_id = rng.randbytes(16), rng.randbytes(8)
+    root_id = rng.randbytes(8)
     user = f"user-{rng.randrange(1_000):04}"
     who: dict[str, _Value] = {"user.id": user, "session.id": f"sess-{user[5:]}-{rng.randrange(50)}"}
-    start = time.time_ns() - rng.randint(60, 3_600) * 10**9
     question = _text(rng, 100)
-    below = [
-        _span(rng, trace_id, root_id, start + 10**6, "retrieval handbook", _retrieval(rng, question) | who),
-        *(_chat(rng, trace_id, root_id, start + n * 10**9, who) for n in (1, 2)),
+    spans = [
+        _span(rng, "retrieval handbook", _retrieval(rng, question) | who),
+        *(
+            _span(rng, f"chat {model}", _chat(rng, provider, model, who))
+            for provider, model in rng.choices(MODELS, k=2)
+        ),
+        _span(rng, "invoke_workflow answer_question", _workflow(rng, question) | who),
     ]
-    root = _span(rng, trace_id, b"", start, "invoke_workflow answer_question", _workflow(rng, question) | who)
-    root.span_id, root.kind = root_id, Span.SPAN_KIND_INTERNAL
-    return [*below, root]
+    trace_id = rng.randbytes(16)
+    for span in spans:
+        span.trace_id, span.parent_span_id = trace_id, root_id
+    spans[-1].span_id, spans[-1].parent_span_id, spans[-1].kind = root_id, b"", Span.SPAN_KIND_INTERNAL
+    return spans
 
 
-def _span(
-    rng: random.Random, trace_id: bytes, parent: bytes, start: int, name: str, attributes: dict[str, _Value]
-) -> Span:
-    span = Span(trace_id=trace_id, span_id=rng.randbytes(8), parent_span_id=parent, name=name)
-    span.kind = Span.SPAN_KIND_CLIENT
+def _span(rng: random.Random, name: str, attributes: dict[str, _Value]) -> Span:
+    start = time.time_ns() - rng.randint(60, 3_600) * 10**9
+    span = Span(span_id=rng.randbytes(8), name=name, kind=Span.SPAN_KIND_CLIENT)
     span.start_time_unix_nano, span.end_time_unix_nano = start, start + rng.randint(10**8, 3 * 10**9)
     span.attributes.extend(_attributes(attributes))
     return span
 
 
-def _chat(rng: random.Random, trace_id: bytes, parent: bytes, start: int, who: dict[str, _Value]) -> Span:
-    provider, model = rng.choice(MODELS)
+def _chat(rng: random.Random, provider: str, model: str, who: dict[str, _Value]) -> dict[str, _Value]:
     tokens = rng.randint(50, 4_000)
     asked = [_message("system", _text(rng, 450)), _message("user", _text(rng, 800))]
     attributes: dict[str, _Value] = {
@@ -101,7 +103,7 @@ def _chat(rng: random.Random, trace_id: bytes, parent: bytes, start: int, who: d
         "gen_ai.response.finish_reasons": ["stop"],
         "gen_ai.output.messages": orjson.dumps([_message("assistant", _text(rng, 500))]).decode(),
     }
-    return _span(rng, trace_id, parent, start, f"chat {model}", attributes | who)
+    return attributes | who
 
 
 def _retrieval(rng: random.Random, question: str) -> dict[str, _Value]:

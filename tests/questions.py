@@ -102,11 +102,13 @@ def answering(directory: Path) -> Iterator[Answering]:
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run)
         thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield Answering(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", client)
-        server.should_exit = True
-        thread.join(20)
+        try:
+            while not server.started:
+                time.sleep(0.01)
+            yield Answering(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", client)
+        finally:
+            server.should_exit = True
+            thread.join(20)
     finally:
         client.close()
         store.stop()
@@ -117,6 +119,8 @@ def _empty(kind: pa.DataType) -> Any:
         return []
     if pa.types.is_string(kind):
         return ""
+    if pa.types.is_boolean(kind):
+        return False
     return None if pa.types.is_decimal(kind) else 0
 
 

@@ -214,7 +214,7 @@ def test_a_chain_of_responses_is_one_conversation(standin: Standin) -> None:
 
 
 def test_a_prompt_that_the_provider_keeps_is_named() -> None:
-    """Its id and version are the span's prompt. (Only newer clients know that argument.)"""
+    """Its id and version are the span's prompt, an argument that newer clients alone know."""
     facts = asked({"model": MODEL, "prompt": {"id": "pmpt_1", "version": "3"}}, Content("off", 1))
     assert facts == {names.PROMPT_NAME: "pmpt_1", names.PROMPT_VERSION: "3"}
 

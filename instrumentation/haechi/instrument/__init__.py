@@ -168,6 +168,7 @@ TARGETS: Final[tuple[Target, ...]] = (
     Target(
         "mcp",
         (
+            *(f"fastmcp.client.{name}" for name in ("telemetry", "mixins.tools", "mixins.prompts", "mixins.resources")),
             "mcp.client.session",
             "mcp.client.streamable_http",
             "mcp.server._otel",

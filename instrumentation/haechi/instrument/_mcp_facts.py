@@ -70,7 +70,7 @@ def answered(request: Asked, result: Any, content: Content) -> Facts:
     """Return what an answer says. A tool that answers with its error has failed."""
     if request.method != TOOL:
         return {}
-    failed = field(result, "isError") or field(result, "is_error")
+    failed = _either(result, "is_error", "isError")
     facts: Facts = {names.ERROR_TYPE: "tool_error"} if failed else {}
     blocks = field(result, "content")
     if content.on and isinstance(blocks, list):
@@ -93,11 +93,17 @@ def _part(block: Any) -> Part:
     if kind == "text":
         return text_part(str(field(block, "text")))
     if kind in {"image", "audio"}:
-        return blob_part(kind, field(block, "mimeType") or field(block, "mime_type"), field(block, "data"))
+        return blob_part(kind, _either(block, "mime_type", "mimeType"), field(block, "data"))
     held = field(block, "resource")
     uri = field(block, "uri") or field(held, "uri")
     text = field(held, "text")
     return {"type": "uri", "uri": str(uri)} | ({"text": text} if isinstance(text, str) else {})
+
+
+def _either(source: Any, name: str, alias: str) -> Any:
+    """Return a field by its name since 2.0, else by that on the wire, which may be deprecated where both exist."""
+    value = field(source, name)
+    return field(source, alias) if value is None else value
 
 
 def session_of(request: Any) -> Facts:

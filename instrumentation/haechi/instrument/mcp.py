@@ -2,15 +2,16 @@
 
 Guarantee: one request is one span of the client and one of the server, the server's a child of the client's across
 processes: the context travels in the request's ``_meta``, as W3C trace context. Where a framework's span of the same
-tool is around the request, that one is the client's span. The SDK's own spans (since 2.0) give way to ours for what is
-observed here; for the rest of the protocol they stay as they are.
+tool is around the request, that one is the client's span. The SDK's own spans (since 2.0) and those of FastMCP's client
+give way to ours for what is observed here; for the rest of the protocol they stay as they are. FastMCP's server has a
+span of its own for each request, which is the server's.
 
 Source: semantic-conventions-genai, MCP; SEP-414.
 """
 
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import ModuleType
 from typing import Any, Final
 
@@ -46,8 +47,8 @@ class _Exchange:
         self._step: Step | None = None
         if tool is None:
             self._step = Step(runtime, Opening(asked.operation, asked.name, told, within, kind))
-        else:
-            tool.set_attributes(told)
+        else:  # which has said some of it in its own words
+            tool.set_attributes({name: value for name, value in told.items() if name not in _attributes(tool)})
         self.span: Span = tool or self._step.span  # type: ignore[union-attr]  # one of the two
         inside = Context({**trace.set_span_in_context(self.span, within), _EXCHANGE: self})
         _scope.enter(self, inside, _scope.attributes(within))
@@ -80,10 +81,15 @@ class _Exchange:
 def _tool_around(asked: facts.Asked) -> Span | None:
     """Return a framework's span of the tool that is called, which may bear a prefix there; None where there is none."""
     span = trace.get_current_span()
-    known: Mapping[str, AttributeValue] = getattr(span, "attributes", None) or {}
+    known = _attributes(span)
     if known.get(names.OPERATION_NAME) != "execute_tool" or names.MCP_METHOD_NAME in known:
         return None
     return span if str(known.get(names.TOOL_NAME, "")).endswith(asked.target) else None
+
+
+def _attributes(span: Span) -> Mapping[str, AttributeValue]:
+    """Return what a span says so far; nothing where it is not recorded."""
+    return getattr(span, "attributes", None) or {}
 
 
 def _begin(
@@ -243,6 +249,15 @@ def _yielding(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...],
     return _ours(exchange.span, told)
 
 
+def _transparent(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
+    """Observe FastMCP's ``client_span``, around a request that will be a span of ours."""
+    del instance
+    method = args[1] if len(args) > 1 else kwargs.get("method")
+    if method not in facts.METHODS or spans.observing() is None:
+        return wrapped(*args, **kwargs)
+    return nullcontext(trace.get_current_span())
+
+
 @contextmanager
 def _ours(span: Span, told: Facts) -> Iterator[Span]:
     with _KEPT:
@@ -252,7 +267,12 @@ def _ours(span: Span, told: Facts) -> Iterator[Span]:
     yield span
 
 
+_FASTMCP: Final = (("", "client_span", _transparent),)
 _PATCHES: Final[Mapping[str, tuple[tuple[str, str, Callable[..., Any]], ...]]] = {
+    "fastmcp.client.mixins.prompts": _FASTMCP,
+    "fastmcp.client.mixins.resources": _FASTMCP,
+    "fastmcp.client.mixins.tools": _FASTMCP,
+    "fastmcp.client.telemetry": _FASTMCP,
     "mcp.client.session": (("ClientSession", "send_request", _send),),
     "mcp.client.streamable_http": (("StreamableHTTPTransport", "post_writer", _post),),
     "mcp.server._otel": (("OpenTelemetryMiddleware", "__call__", _middle), ("", "otel_span", _yielding)),

@@ -6,7 +6,7 @@ instrumentation is on, it tells of agents, tools and calls, and ours stands back
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any, Final
 
 import wrapt
@@ -29,7 +29,7 @@ _CALL_ID: Final = create_key("haechi-pydantic-ai-call")
 _NO_FAILURES: Final = frozenset({"ApprovalRequired", "CallDeferred"})  # the tool's answer comes later
 
 
-class _Entered(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt has no types
+class _Entered(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not generic at run time
     """What ``Agent.iter`` returns, with a step around what happens inside."""
 
     def __init__(self, manager: Any, agent: Any, args: tuple[Any, ...], kwargs: Kwargs) -> None:
@@ -47,7 +47,9 @@ class _Entered(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt has no types
             raise
         return self._self_run
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> Any:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Any:
         try:
             result = await self.__wrapped__.__aexit__(kind, error, traceback)
         except BaseException as raised:
@@ -191,7 +193,7 @@ def _begin(args: tuple[Any, ...], kwargs: Kwargs) -> _wrapping.Run:
     return _Told() if _native() else _MODEL(args, kwargs)
 
 
-class _Streamed(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt has no types
+class _Streamed(wrapt.ObjectProxy):  # type: ignore[type-arg]  # not generic at run time
     """What ``request_stream`` returns: a block in which the answer is read."""
 
     def __init__(self, manager: Any, called: tuple[Any, ...], kwargs: Kwargs) -> None:
@@ -213,7 +215,9 @@ class _Streamed(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt has no types
                 _count(stream, run)
         return stream
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> Any:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> Any:
         try:
             result = await self.__wrapped__.__aexit__(kind, error, traceback)
         except BaseException as raised:
