@@ -1,5 +1,6 @@
 """Chat through OpenAI's client and those made as it is: every fact of the span, whatever the way of asking."""
 
+import asyncio
 import gc
 import threading
 from typing import Any
@@ -348,3 +349,35 @@ def test_metrics_say_the_same(standin: Standin) -> None:
     assert by_name["gen_ai.client.token.usage", "output"].sum == told.output_tokens
     assert by_name["gen_ai.client.operation.duration", None].count == 1
     assert by_name["gen_ai.client.operation.time_to_first_chunk", None].count == 1
+
+
+def test_an_asynchronous_stream_ends_where_it_is_left(standin: Standin) -> None:
+    """Closed by its block, by hand, or read in another task: each is one call, with its own end."""
+
+    async def main() -> None:
+        async with OPENAI.made_async(standin) as made:
+
+            async def opened() -> Any:
+                return await made.chat.completions.create(**OPENAI.body("korean"), stream=True)
+
+            async with await opened() as stream:
+                await anext(stream)
+            stream = await opened()
+            await anext(stream)
+            await stream.close()
+            with haechi.span("outer"):
+                stream = await opened()
+            await asyncio.create_task(_read(stream))
+
+    async def _read(stream: Any) -> None:
+        async for _ in stream:
+            pass
+
+    with testing.capture() as captured:
+        asyncio.run(main())
+    spans = [span for span in captured.spans if span.name != "outer"]
+    assert [ended(span)[names.STREAM_OUTCOME] for span in spans] == ["closed", "closed", "complete"]
+    outer = captured.one("outer").context
+    assert spans[2].parent is not None
+    assert outer is not None
+    assert spans[2].parent.span_id == outer.span_id

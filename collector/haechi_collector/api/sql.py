@@ -51,7 +51,8 @@ def sql_router(reader: SqlReader, shared: Places) -> APIRouter:
     router = APIRouter(tags=["sql"])
     places = shared.free
 
-    @router.api_route("/sql", methods=["GET", "POST"], response_class=StreamingResponse)
+    @router.get("/sql", response_class=StreamingResponse, operation_id="sql_get")
+    @router.post("/sql", response_class=StreamingResponse, operation_id="sql_post")
     async def sql(request: Request) -> Response:
         """Run one read-only statement."""
         try:

@@ -37,6 +37,8 @@ _TOO_MUCH: Final[dict[int, str]] = {
     396: "has too large an answer",
 }
 _CODE: Final = re.compile(rb"Code: (\d+)")
+_EMPTY: Final = re.compile(rb'\s*\],\s*"totals":\s*(\{[^{}]*\})')
+"""How chdb 4.4 begins an answer with totals and no rows: the totals first, the head after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,19 @@ class Engine:
             await answer.close()
         if answer.status != 200:
             raise _error(int(answer.headers.get("x-clickhouse-exception-code", 0)), body)
-        try:
-            read = orjson.loads(body)
-        except orjson.JSONDecodeError:  # an error that came after the first bytes
-            found = _CODE.search(body[-4096:])
-            raise _error(int(found[1]) if found else 0, body[-4096:]) from None
-        return Table(read["data"], read.get("totals", {}), read.get("rows_before_limit_at_least", read["rows"]))
+        return _table(body)
+
+
+def _table(body: bytes) -> Table:
+    empty = _EMPTY.match(body)
+    if empty:
+        return Table([], orjson.loads(empty[1]))
+    try:
+        read = orjson.loads(body)
+    except orjson.JSONDecodeError:  # an error that came after the first bytes
+        found = _CODE.search(body[-4096:])
+        raise _error(int(found[1]) if found else 0, body[-4096:]) from None
+    return Table(read["data"], read.get("totals", {}), read.get("rows_before_limit_at_least", read["rows"]))
 
 
 def _error(code: int, body: bytes) -> StoreError:

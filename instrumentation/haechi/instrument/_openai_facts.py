@@ -126,11 +126,21 @@ def usage_facts(usage: Any) -> Facts:
     if (details := field(usage, "completion_tokens_details")) is not None:
         count(facts, names.USAGE_REASONING_TOKENS, details, "reasoning_tokens")
         count_some(facts, names.USAGE_AUDIO_OUTPUT_TOKENS, details, "audio_tokens")
-    if names.USAGE_CACHE_READ_TOKENS not in facts:
-        count(facts, names.USAGE_CACHE_READ_TOKENS, usage, "prompt_cache_hit_tokens")
-    if (cost := _reported_cost(usage)) is not None:
-        facts[names.COST_USD] = cost
+    if beyond := _beyond(usage):
+        if names.USAGE_CACHE_READ_TOKENS not in facts:
+            count(facts, names.USAGE_CACHE_READ_TOKENS, beyond, "prompt_cache_hit_tokens")
+        if (cost := _reported_cost(beyond)) is not None:
+            facts[names.COST_USD] = cost
     return facts
+
+
+def _beyond(usage: Any) -> Any:
+    """Return where a usage keeps what is not OpenAI's: a client's object keeps it apart, unless it has names for it.
+
+    To ask the object itself costs a microsecond for each name that it does not have.
+    """
+    extra = getattr(usage, "model_extra", None)
+    return usage if extra is None or "cost" in type(usage).model_fields else extra
 
 
 def count(facts: Facts, name: str, source: Any, key: str) -> None:

@@ -34,7 +34,7 @@ class Step:
 
     def __init__(self, runtime: Runtime, opening: "Opening") -> None:
         self._runtime = runtime
-        self._unfinished = [None]  # holds one item until the end; `pop` is atomic
+        self._unfinished: list[None] = []  # holds one item from start to end; `pop` is atomic
         facts = opening.facts
         facts.update(_scope.attributes(opening.within))
         if opening.operation:
@@ -42,6 +42,7 @@ class Step:
         name = f"{opening.operation} {opening.name}".strip()
         kind, within = opening.kind, opening.within
         self.span = runtime.tracer.start_span(name, within, kind=kind, attributes=facts, start_time=runtime.clock())
+        self._unfinished.append(None)
 
     def context(self, around: Context | None = None) -> Context:
         """Return a context in which this step is the current span."""

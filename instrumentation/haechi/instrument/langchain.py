@@ -33,7 +33,7 @@ class Tool(Ordinary):
             facts[names.TOOL_CALL_ID] = call_id
         if content.on:
             facts[names.TOOL_DESCRIPTION] = content.text(str(tool.description))
-            facts[names.TOOL_CALL_ARGUMENTS] = content.told(_given(called.argument(1, "tool_input")))
+            facts[names.TOOL_CALL_ARGUMENTS] = content.told(_given(tool, called.argument(1, "tool_input")))
         config = kwargs.get("config") or {}
         around = runs.within(called.argument(5, "callbacks") or config.get("callbacks"))
         return Opening("execute_tool", tool.name, facts, around)
@@ -109,11 +109,12 @@ def _variable(value: Any, content: Content) -> str:
     return content.told(value, runs.SHOWN_CHARS_MAX if isinstance(value, str) else OUTLINE_CHARS_MAX)
 
 
-def _given(tool_input: Any) -> Any:
+def _given(tool: Any, tool_input: Any) -> Any:
     """Return the arguments of a tool that the model gave, without those that the framework puts in."""
     if not isinstance(tool_input, Mapping):
         return tool_input
-    return {key: value for key, value in tool_input.items() if isinstance(value, _PLAIN)}
+    only = getattr(tool, "_filter_injected_args", dict)  # before langchain-core 1.0 there is none
+    return {key: value for key, value in only(tool_input).items() if isinstance(value, _PLAIN)}
 
 
 _PLAIN: Final = (str, int, float, bool, list, dict, type(None))
