@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEV    := $(VENV)/.installed-dev
 OLDEST := .venv-oldest
+AGENTS := .venv-oldest-agents
+AGENTS_TESTS := $(wildcard tests/instrumentation/test_provider_*agents.py tests/instrumentation/test_provider_pydantic_ai.py)
 PIP    := python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: up test check bench fuzz clean help
@@ -28,13 +30,19 @@ $(OLDEST)/.installed: $(STAMP) constraints-oldest.txt
 	$(OLDEST)/bin/$(PIP) -r constraints-oldest.txt -e . pytest pytest-timeout hypothesis
 	@touch $(OLDEST)/.installed
 
+$(AGENTS)/.installed: $(STAMP) constraints-oldest-agents.txt
+	@$(PYTHON) -m venv $(AGENTS)
+	$(AGENTS)/bin/$(PIP) -r constraints-oldest-agents.txt -e . pytest pytest-timeout hypothesis
+	@touch $(AGENTS)/.installed
+
 up: $(STAMP) ## start the collector on the embedded store with live sample traffic
 	@$(BIN)/haechi serve --demo
 
-test: $(DEV) $(OLDEST)/.installed ## run every test, those of the SDK with the oldest client libraries too
+test: $(DEV) $(OLDEST)/.installed $(AGENTS)/.installed ## run every test, those of the SDK with the oldest client libraries too
 	@sh deploy/debian.sh curl nodejs npm gcc postgresql
 	$(BIN)/python -m pytest
-	$(OLDEST)/bin/python -m pytest tests/instrumentation/test_provider_*.py
+	$(OLDEST)/bin/python -m pytest $(filter-out $(AGENTS_TESTS),$(wildcard tests/instrumentation/test_provider_*.py))
+	$(AGENTS)/bin/python -m pytest -W 'ignore:You should use `Logger`:DeprecationWarning' $(AGENTS_TESTS)
 
 check: $(DEV) ## lint and type-check
 	$(BIN)/ruff check .
@@ -48,4 +56,4 @@ fuzz: $(DEV) ## a million mutated requests per signal and encoding
 	$(BIN)/python bench/fuzz.py
 
 clean: ## remove the virtual environment and caches
-	rm -rf $(VENV) $(OLDEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OLDEST) $(AGENTS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -196,6 +196,10 @@ class AsyncStream(_Watched):
             self._self_watch.end("closed")
 
 
+class EitherStream(Stream, AsyncStream):
+    """A stream that can be iterated both ways; its ``close`` may be a coroutine function or not."""
+
+
 def let_go(stream: Any) -> None:
     """Finish the call behind a stream that was closed by another way than its own ``close``."""
     if isinstance(stream, _Watched):
@@ -203,11 +207,12 @@ def let_go(stream: Any) -> None:
 
 
 def watch(stream: Any, call: Call, reader: Reader) -> Any:
-    """Return the stream, watched: `AsyncStream` if it is iterated asynchronously, else `Stream`."""
+    """Return the stream, watched, as one that can be iterated in the same way or in the same ways."""
     return watch_with(Watch(call, reader), stream)
 
 
 def watch_with(watch: Watch, stream: Any) -> Any:
     """Return the stream, watched by a watch of one's own."""
-    kind = AsyncStream if hasattr(stream, "__aiter__") else Stream
-    return kind(stream, watch)
+    if not hasattr(stream, "__aiter__"):
+        return Stream(stream, watch)
+    return (EitherStream if hasattr(stream, "__iter__") else AsyncStream)(stream, watch)

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -13,7 +15,9 @@ from tests.instrumentation.expectations import attributes
 from tests.instrumentation.openai_clients import AZURE, OPENAI, OWN, STREAMS, WAYS, Body, Client, Way, at
 from tests.standin import Standin
 
-from haechi import testing
+from haechi import _raw, _runtime, testing
+from haechi.instrument._openai_streams import ChatReader
+from haechi.spans import Call, Request
 from haechi_schemas import attributes as names
 
 each_library = pytest.mark.parametrize("client", OWN, ids=lambda client: client.name)
@@ -300,3 +304,37 @@ def test_a_raw_stream_that_breaks_is_told(standin: Standin) -> None:
         facts = attributes(captured.spans[0])
         assert facts[names.STREAM_OUTCOME] == "error"
         assert facts[names.ERROR_TYPE] in {"APIError", "RemoteProtocolError", "ReadError"}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n"], ids=["newlines", "carriage returns"])
+def test_events_may_come_in_any_pieces(size: int, end: str) -> None:
+    """Wherever a network cuts a stream, the same events pass and the same one is kept."""
+    chunk = {"id": "c1", "choices": [{"index": 0, "delta": {"content": "안녕"}, "finish_reason": None}], "usage": None}
+    usage = {"id": "c1", "choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+    events = [f"data: {json.dumps(data, ensure_ascii=False)}{end}" for data in (chunk, chunk, usage)]
+    body = "".join([f": comment{end}", *events, f"data: [DONE]{end}"]).encode()
+    response = SimpleNamespace(
+        http_response=httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Pieces(body, size))
+    )
+    with testing.capture() as captured:
+        runtime = _runtime.current()
+        assert runtime is not None
+        call = Call(runtime, Request("chat", "openai", "gpt-4o-mini", {}))
+        _raw.watch(response, call, ChatReader(runtime.content, hide_usage=True), lambda _: {})
+        passed = b"".join(response.http_response.iter_bytes())
+    assert passed == body.replace(events[2].encode(), b"")
+    facts = attributes(captured.spans[0])
+    assert (facts[names.USAGE_INPUT_TOKENS], facts[names.USAGE_OUTPUT_TOKENS]) == (7, 3)
+    assert facts[names.OUTPUT_MESSAGES][0]["parts"] == [{"type": "text", "content": "안녕안녕"}]
+    assert facts[names.RESPONSE_CHUNK_COUNT] == 3
+
+
+class Pieces(httpx.SyncByteStream):
+    """A body that comes in pieces of one size."""
+
+    def __init__(self, body: bytes, size: int) -> None:
+        self._pieces = [body[at : at + size] for at in range(0, len(body), size)]
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._pieces

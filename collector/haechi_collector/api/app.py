@@ -20,6 +20,7 @@ from haechi_collector.api.metrics import metrics_router
 from haechi_collector.api.places import Places
 from haechi_collector.api.questions import questions_router
 from haechi_collector.api.sql import sql_router
+from haechi_collector.api.traces import traces_router
 from haechi_collector.gate.gate import Gate, OpenGate
 from haechi_collector.query.engine import Engine
 from haechi_collector.query.sql import SqlReader
@@ -52,7 +53,9 @@ def create_api(state: ApiState) -> FastAPI:
     app.include_router(metrics_router(state.registry))
     places = Places()
     app.include_router(sql_router(state.reader, places))
-    app.include_router(questions_router(Engine(state.reader), places))
+    engine = Engine(state.reader)
+    app.include_router(questions_router(engine, places))
+    app.include_router(traces_router(engine, places))
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def index() -> str:

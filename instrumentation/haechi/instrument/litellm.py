@@ -11,7 +11,6 @@ from functools import partial
 from types import ModuleType
 from typing import Any, Final
 
-from haechi import streams
 from haechi._content import Content, field
 from haechi._endpoints import Asked, Kwargs, Observer, Patches, ask, asking, asking_async
 from haechi.instrument import _litellm_names as litellm
@@ -91,18 +90,6 @@ class _Asked(Asked):
         word = getattr(error, "llm_provider", None)
         self.call.fail(error, {names.PROVIDER_NAME: litellm.provider(word)} if isinstance(word, str) and word else {})
 
-    def watched(self, result: Any, reader: streams.Reader) -> Any:
-        """Return the stream; LiteLLM's can be iterated both ways."""
-        return streams.Stream(result, streams.Watch(self.call, reader))
-
-
-class _AsyncAsked(_Asked):
-    """A call of one of LiteLLM's coroutine functions."""
-
-    def watched(self, result: Any, reader: streams.Reader) -> Any:
-        """Return the stream."""
-        return streams.AsyncStream(result, streams.Watch(self.call, reader))
-
 
 def _function(method: Method, **changes: Any) -> _Function:
     made = replace(method, **changes)
@@ -128,16 +115,14 @@ _FUNCTIONS: Final[Mapping[str, tuple[_Function, tuple[str, ...]]]] = {
 def patch(module: ModuleType, patches: Patches) -> None:
     """Observe the functions of one of LiteLLM's modules, where they are made and where they are found."""
     for name, (function, positional) in _FUNCTIONS.items():
-        plain = usage.forgiving(asking(partial(_ask, function, _Asked)))
-        asynchronous = usage.forgiving_async(asking_async(partial(_ask, function, _AsyncAsked)))
+        plain = usage.forgiving(asking(partial(_ask, function)))
+        asynchronous = usage.forgiving_async(asking_async(partial(_ask, function)))
         patches.put(module, name, _named(plain, positional))
         patches.put(module, f"a{name}", _named(asynchronous, positional))
 
 
-def _ask(
-    function: _Function, kind: type[Asked], instance: Any, _: tuple[Any, ...], kwargs: Kwargs
-) -> tuple[Asked | None, Kwargs]:
-    return ask(function, instance, kwargs, kind)
+def _ask(function: _Function, instance: Any, _: tuple[Any, ...], kwargs: Kwargs) -> tuple[Asked | None, Kwargs]:
+    return ask(function, instance, kwargs, _Asked)
 
 
 def _named(observer: Observer, positional: tuple[str, ...]) -> Observer:

@@ -1,0 +1,132 @@
+"""One trace: its tree, what was said in it, and what was judged.
+
+Guarantee: spans of the caller's project alone; at most `limits.TRACE_SPANS_MAX` of them, the earliest, and the number
+of those left out. Sums are over the spans shown.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Final
+
+from haechi_collector import limits
+from haechi_collector.query.engine import Engine, Row
+from haechi_collector.query.money import text_of
+from haechi_collector.query.series import iso
+from haechi_collector.query.statement import Statement, Values
+from haechi_collector.query.trace_content import Conversation, contexts
+from haechi_collector.query.trace_tree import Node, decimal_of, trace_span, tree
+
+_CALLS_MAX: Final = 1_000
+_SHOWN: Final = (
+    *("span_id", "parent_span_id", "name", "kind", "service_name", "status_code", "error_type"),
+    *("operation", "provider", "request_model", "ttft_ns"),
+    "toUnixTimestamp64Nano(start_time) AS start",
+    "toInt64(least(duration_ns, 4611686018427387904)) AS duration",
+    "input_tokens AS input",
+    "output_tokens AS output",
+    "cost_usd AS cost",
+)
+_SAID: Final = (
+    "span_id",
+    "system_instructions AS instructions",
+    "input_messages AS asked",
+    "output_messages AS answered",
+    "retrieved_context AS context",
+)
+_JUDGED: Final = ("id", "span_id", "name", "value", "label", "source", "evaluator", "explanation")
+
+
+async def trace(engine: Engine, trace_id: str, project: str | None) -> dict[str, Any] | None:
+    """Return the trace, None when there is none.
+
+    Raises:
+        TooExpensive, StoreUnavailable, StoreError: as `Engine.ask`.
+    """
+    told, said, judged = await asyncio.gather(
+        engine.ask(_spans(trace_id, project)),
+        engine.ask(_said(trace_id, project)),
+        engine.ask(_scores(trace_id, project)),
+    )
+    if not told.rows:
+        return None
+    nodes = tree(told.rows)
+    begin = min(node.start for node in nodes)
+    tops = [node for node in nodes if node.depth == 0]
+    costs = [top.cost for top in tops if top.cost is not None]
+    return {
+        "trace_id": trace_id,
+        "start_time": iso(begin),
+        "duration_ms": (max(node.end for node in nodes) - begin) / 1e6,
+        "span_count": told.groups,
+        "spans": [_span(node, begin) for node in nodes],
+        "spans_left_out": told.groups - len(nodes),
+        "total_input_tokens": sum(top.input_tokens for top in tops),
+        "total_output_tokens": sum(top.output_tokens for top in tops),
+        "total_cost_usd": text_of(sum(costs[1:], costs[0])) if costs else None,
+        **_content(said.rows, is_cut=said.groups > len(said.rows)),
+        "scores": [_score(row) for row in judged.rows],
+    }
+
+
+def _of(table: str, columns: Sequence[str], trace_id: str, project: str | None, tail: str) -> Statement:
+    values = Values()
+    own = f"project = {values.text(project)} AND " if project is not None else ""
+    where = f"{own}trace_id = {values.text(trace_id)}"
+    return Statement(f"SELECT {', '.join(columns)} FROM {table} WHERE {where} {tail}", values.bound)  # noqa: S608  bound values
+
+
+def _spans(trace_id: str, project: str | None) -> Statement:
+    return _of("spans", _SHOWN, trace_id, project, f"ORDER BY start_time, span_id LIMIT {limits.TRACE_SPANS_MAX}")
+
+
+def _said(trace_id: str, project: str | None) -> Statement:
+    # An agent's span repeats what its calls say; retrieved documents stand at the calls too.
+    spoke = "AND usage_source != 'repeated' AND operation NOT IN ('invoke_agent', 'invoke_workflow', 'execute_tool')"
+    tail = (
+        f"{spoke} AND (input_messages != '' OR output_messages != '') ORDER BY start_time, span_id LIMIT {_CALLS_MAX}"
+    )
+    return _of("spans", _SAID, trace_id, project, tail)
+
+
+def _scores(trace_id: str, project: str | None) -> Statement:
+    columns = [*_JUDGED, "toUnixTimestamp64Nano(timestamp) AS at"]
+    return _of("scores FINAL", columns, trace_id, project, f"ORDER BY timestamp, id LIMIT {limits.TRACE_SPANS_MAX}")
+
+
+def _content(calls: list[Row], *, is_cut: bool) -> dict[str, Any]:
+    conversation = Conversation()
+    for call in calls:
+        conversation.add(call)
+    documents, is_short = contexts(calls, limits.TRACE_CONTENT_CHARS_MAX)
+    return {
+        "conversation": conversation.messages,
+        "retrieved_context": documents,
+        "content_left_out": is_cut or is_short or conversation.is_cut,
+    }
+
+
+def _span(node: Node, begin: int) -> dict[str, Any]:
+    row = node.row
+    return {
+        "span_id": row["span_id"],
+        "parent_span_id": row["parent_span_id"],
+        "name": row["name"],
+        "kind": row["kind"],
+        "service": row["service_name"],
+        "start_time": iso(node.start),
+        "status": row["status_code"],
+        "error_type": row["error_type"],
+        "operation": row["operation"],
+        "provider": row["provider"],
+        "model": row["request_model"],
+        "ttft_ms": None if row["ttft_ns"] is None else row["ttft_ns"] / 1e6,
+        "input_tokens": row["input"],
+        "output_tokens": row["output"],
+        "cost_usd": text_of(decimal_of(row["cost"])),
+        "total_cost_usd": text_of(node.cost),
+        **trace_span(node, begin),
+    }
+
+
+def _score(row: Row) -> dict[str, Any]:
+    return {**{name: row[name] for name in _JUDGED}, "timestamp": iso(row["at"])}

@@ -1,0 +1,58 @@
+"""The examples and fields of docs/api.md."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.questions import Answering, answering, call
+
+from haechi_collector import limits
+from haechi_collector.api import models
+from haechi_collector.query.dimensions import COLUMNS, FILTERS
+from haechi_collector.stages.dialects import dialects
+
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text("utf-8")
+EXAMPLES = re.findall(r"\$ curl 'localhost:8318([^']+)'", PAGE)
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answering]:
+    with answering(tmp_path_factory.mktemp("docs")) as running:
+        running.fill([call(1, trace_id="5b8efff798038103d269b633813fc60c")])
+        yield running
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+def test_every_example_answers(api: Answering, path: str) -> None:
+    """As it stands on the page."""
+    answer = api.raw(path)
+    assert answer.status_code == 200, answer.text
+
+
+def test_the_sql_of_a_request_counts_what_the_routes_count(api: Answering) -> None:
+    """The page's own statement, over all time."""
+    statement = re.search(r"```sql\n(.*?)\n```", PAGE, re.DOTALL)
+    assert statement
+    everything = statement[1].replace("now() - INTERVAL 1 DAY", "toDateTime(0)")
+    assert api.client.command(everything) == api.get("summary")["total_requests"] == 1
+    assert set(re.findall(r"'(\w+)'", statement[1])) == dialects().words.inference | {"repeated"}
+
+
+def test_every_field_filter_and_limit_is_on_the_page() -> None:
+    """Fields of the summary and of every row, the filters, the dimensions, the numbers of the limits."""
+    rows = models.LatencyTotal, models.CostsTotal, models.Summary
+    fields = {field for model in rows for field in model.model_fields} - {"from_"}
+    assert [name for name in {*fields, *FILTERS} if f"`{name}" not in PAGE] == []
+    columns = set(COLUMNS) - set(FILTERS) - set(FILTERS.values())
+    assert [name for name in columns if f"`{name}`" not in PAGE] == []
+    numbers = [
+        f"{limits.QUESTION_SECONDS_MAX} s",
+        f"{limits.QUESTION_GROUPS_MAX:,} groups",
+        f"{limits.QUESTION_POINTS_MAX:,} points",
+        f"{limits.QUESTION_VALUES_MAX} values",
+        f"{limits.QUESTION_VALUES_BYTES_MAX:,} bytes",
+        f"{limits.TRACE_SPANS_MAX:,} spans",
+        f"{limits.SQL_QUERIES_AT_ONCE} queries",
+    ]
+    assert [text for text in numbers if text not in PAGE] == []
