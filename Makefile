@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 DEV    := $(VENV)/.installed-dev
 OLDEST := .venv-oldest
 AGENTS := .venv-oldest-agents
-AGENTS_TESTS := $(wildcard tests/instrumentation/test_provider_*agents.py tests/instrumentation/test_provider_pydantic_ai.py)
+AGENTS_TESTS := $(patsubst %,tests/instrumentation/test_provider_%.py,mcp openai_agents pydantic_ai)
 PIP    := python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: up test check bench fuzz clean help
@@ -42,7 +42,7 @@ test: $(DEV) $(OLDEST)/.installed $(AGENTS)/.installed ## run every test, those 
 	@sh deploy/debian.sh curl nodejs npm gcc postgresql
 	$(BIN)/python -m pytest
 	$(OLDEST)/bin/python -m pytest $(filter-out $(AGENTS_TESTS),$(wildcard tests/instrumentation/test_provider_*.py))
-	$(AGENTS)/bin/python -m pytest -W 'ignore:You should use `Logger`:DeprecationWarning' $(AGENTS_TESTS)
+	$(AGENTS)/bin/python -m pytest -W 'ignore:You should use:DeprecationWarning' $(AGENTS_TESTS)
 
 check: $(DEV) ## lint and type-check
 	$(BIN)/ruff check .

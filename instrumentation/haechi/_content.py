@@ -120,6 +120,12 @@ def field(source: object, name: str) -> Any:
     """Return a field of a mapping or an object, None where there is none. Clients take either everywhere."""
     if isinstance(source, dict):  # before the slow question about mappings: this is asked some fifty times a call
         return source.get(name)
+    own = getattr(source, "__dict__", None)
+    if own is not None and name in own:
+        return own[name]
+    extra = getattr(source, "__pydantic_extra__", None)
+    if extra is not None and not hasattr(type(source), name):  # pydantic would raise and catch an error to say so
+        return extra.get(name)
     value = getattr(source, name, None)
     return source.get(name) if value is None and isinstance(source, Mapping) else value
 

@@ -10,7 +10,8 @@ Bound: the prices of `haechi.pricing.MODELS_MAX` models are kept resolved.
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry.util.types import AttributeValue
 
@@ -18,11 +19,22 @@ from haechi import _guard
 from haechi_schemas import attributes as names
 
 if TYPE_CHECKING:
-    from haechi.pricing import PriceBook
+    from haechi._linear_price import LinearPrice
+    from haechi.pricing import PriceBook, Rates
+
+    _Price = tuple[Rates | None, tuple[tuple[int, LinearPrice], ...]]
 
 WAIT_S: Final = 1.0
 """How long the first call may wait for the book. Shorter: on a busy machine the first calls have no cost."""
 
+PRICES_MAX: Final = 256
+"""Models and minutes whose prices are kept. Fewer: a process that calls many models resolves them again and again."""
+
+MINUTE_NS: Final = 60_000_000_000
+
+_ORDINARY: Final = frozenset(
+    {"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"}
+)
 _USAGE: Final = {
     names.USAGE_INPUT_TOKENS: "input_tokens",
     names.USAGE_OUTPUT_TOKENS: "output_tokens",
@@ -42,6 +54,7 @@ class Prices:
         self._book: PriceBook | None = None
         self._begun = False
         self._ready = threading.Event()
+        self._prices = lru_cache(PRICES_MAX)(self._resolve)
 
     def warm(self) -> None:
         """Begin to read the book, unless that has begun; returns at once."""
@@ -66,26 +79,52 @@ class Prices:
             return None
         if self._book is None and not (self._begun and self._ready.wait(WAIT_S)):
             return None
-        return self._bill(facts, usage, at_ns)
-
-    def _bill(self, facts: Mapping[str, AttributeValue], counts: Mapping[str, object], at_ns: int) -> float | None:
-        from haechi.pricing import Unpriceable, Usage  # noqa: PLC0415  read with the book, not before
-
-        if self._book is None:
-            return None
-        models = (str(facts.get(name, "")) for name in (names.RESPONSE_MODEL, names.REQUEST_MODEL))
-        schedule = self._book.schedule(str(facts.get(names.PROVIDER_NAME, "")), *models)
-        rates = schedule.at(datetime.fromtimestamp(at_ns / 1e9, UTC)) if schedule else None
+        told = facts.get
+        rates, linear = self._prices(
+            told(names.PROVIDER_NAME), told(names.RESPONSE_MODEL), told(names.REQUEST_MODEL), at_ns // MINUTE_NS
+        )
         if rates is None:
             return None
-        try:
-            return float(rates.cost(Usage(**counts)).cost)  # type: ignore[arg-type]  # the counts are integers
-        except Unpriceable:
-            return None
+        cost = _ordinary(linear, usage) if usage.keys() <= _ORDINARY else None
+        return cost if cost is not None else _billed(rates, usage)
+
+    def _resolve(self, provider: object, answering: object, asked: object, minute: int) -> "_Price":
+        """Return the rates in force in a minute since the epoch, and how an ordinary call is billed by them."""
+        from haechi._linear_price import linear_prices  # noqa: PLC0415  read with the book, not before
+
+        if self._book is None:
+            return None, ()
+        models = (model for model in (answering, asked) if isinstance(model, str))
+        schedule = self._book.schedule(provider if isinstance(provider, str) else "", *models)
+        rates = schedule.at(datetime.fromtimestamp(minute * 60, UTC)) if schedule else None
+        return rates, linear_prices(rates) if rates else ()
 
     def _load(self) -> None:
         with _guard.Kept("reading the price book"):
             from haechi.pricing import PriceBook  # noqa: PLC0415  a quarter of a second
 
             self._book = PriceBook.load()
+            self._prices.cache_clear()
         self._ready.set()
+
+
+def _ordinary(linear: "tuple[tuple[int, LinearPrice], ...]", usage: Mapping[str, Any]) -> float | None:
+    told = usage.get
+    asked = told("input_tokens", 0)
+    price = next(price for above, price in linear if asked > above or above == 0)
+    return price.cost_usd(
+        asked,
+        told("output_tokens", 0),
+        told("cache_read_tokens", 0),
+        told("cache_write_tokens", 0),
+        told("reasoning_tokens", 0),
+    )
+
+
+def _billed(rates: "Rates", usage: Mapping[str, Any]) -> float | None:
+    from haechi.pricing import Unpriceable, Usage  # noqa: PLC0415  read with the book, not before
+
+    try:
+        return float(rates.cost(Usage(**usage)).cost)
+    except Unpriceable:
+        return None

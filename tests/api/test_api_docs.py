@@ -9,6 +9,7 @@ from tests.questions import Answering, answering, call
 
 from haechi_collector import limits
 from haechi_collector.api import models
+from haechi_collector.query import limits as question_limits
 from haechi_collector.query.dimensions import COLUMNS, FILTERS
 from haechi_collector.stages.dialects import dialects
 
@@ -47,12 +48,12 @@ def test_every_field_filter_and_limit_is_on_the_page() -> None:
     columns = set(COLUMNS) - set(FILTERS) - set(FILTERS.values())
     assert [name for name in columns if f"`{name}`" not in PAGE] == []
     numbers = [
-        f"{limits.QUESTION_SECONDS_MAX} s",
-        f"{limits.QUESTION_GROUPS_MAX:,} groups",
-        f"{limits.QUESTION_POINTS_MAX:,} points",
-        f"{limits.QUESTION_VALUES_MAX} values",
-        f"{limits.QUESTION_VALUES_BYTES_MAX:,} bytes",
-        f"{limits.TRACE_SPANS_MAX:,} spans",
+        f"{question_limits.QUESTION_SECONDS_MAX} s",
+        f"{question_limits.QUESTION_GROUPS_MAX:,} groups",
+        f"{question_limits.QUESTION_POINTS_MAX:,} points",
+        f"{question_limits.QUESTION_VALUES_MAX} values",
+        f"{question_limits.QUESTION_VALUES_BYTES_MAX:,} bytes",
+        f"{question_limits.TRACE_SPANS_MAX:,} spans",
         f"{limits.SQL_QUERIES_AT_ONCE} queries",
     ]
     assert [text for text in numbers if text not in PAGE] == []

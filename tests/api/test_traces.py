@@ -204,3 +204,20 @@ def test_a_key_finds_and_sees_its_own_traces_alone(api: Answering) -> None:
     assert api.ask("traces/" + "0" * 32, "gamma").status_code == 404
     cursor = api.get("traces", "alpha", limit=1)["next_cursor"]
     assert api.get("traces", "gamma", limit=1, cursor=cursor)["traces"] == []
+
+
+def test_the_longest_question_that_is_taken_is_answered(api: Answering) -> None:
+    """Filters, texts and names at their limits, in characters that grow the most on the way to the store."""
+    api.fill([call(1)])
+    names = [f"attr:{n}" + "\\" * 250 for n in range(5)]
+    longest = api.ask("latency", user="\\" * 6_996, group_by=names)
+    assert longest.status_code == 200, longest.text
+    assert api.get("traces", q="\x01" * 1_000, user="\\" * 6_996)["traces"] == []
+    assert api.ask("traces", q="x" * 1_001).json()["parameter"] == "q"
+
+
+@pytest.mark.parametrize("trace_id", ["0" * 32, "x", "%27", "a" * 65])
+def test_a_trace_that_is_not_there(api: Answering, trace_id: str) -> None:
+    """Is 404, whatever was asked for."""
+    answer = api.ask(f"traces/{trace_id}")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")

@@ -281,6 +281,25 @@ def test_a_framework_s_span_of_the_tool_is_the_clients(receiver: Receiver) -> No
     assert facts[names.TOOL_CALL_RESULT] == "3"
 
 
+def test_requests_at_the_same_time_are_told_apart(port: int, receiver: Receiver) -> None:
+    """Each has its own context at the server, whatever goes on in the session beside it."""
+    receiver.spans.clear()
+
+    async def run() -> None:
+        async with over_http(port)() as session:
+            await asyncio.gather(*(session.call_tool("add", {"a": number, "b": 0}) for number in range(8)))
+
+    with testing.capture() as captured:
+        asyncio.run(run())
+    asked = {s.context.span_id: (s.attributes or {})[names.TOOL_CALL_RESULT] for s in captured.spans if s.context}
+    deadline = time.monotonic() + 20
+    while receiver.names()["execute_tool add"] < len(asked) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    told = [s for s in receiver.spans if s.name == "execute_tool add"]
+    assert {int.from_bytes(s.parent_id, "big"): s.attributes[names.TOOL_CALL_RESULT] for s in told} == asked
+    assert sorted(map(str, asked.values())) == [str(number) for number in range(8)]
+
+
 def test_without_content_no_text_is_recorded(receiver: Receiver) -> None:
     """Neither arguments nor results."""
 
@@ -300,7 +319,8 @@ CLIENT = """
     from mcp.client.stdio import stdio_client
 
     async def main():
-        server = StdioServerParameters(command=sys.executable, args=[sys.argv[1], "stdio"], env={"PYTHONPATH": sys.argv[2]})
+        env = {"PYTHONPATH": sys.argv[2]}
+        server = StdioServerParameters(command=sys.executable, args=[sys.argv[1], "stdio"], env=env)
         async with stdio_client(server) as (read, write), ClientSession(read, write) as session:
             await session.initialize()
             await session.call_tool("add", {"a": 1, "b": 2})

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -202,6 +203,18 @@ def test_a_run_in_no_event_loop_of_ones_own(client: Client) -> None:
     with testing.capture() as captured:
         assert body() == expected(f"{client.vendor}.chat").text
     assert [name.split(" ")[0] for name, _ in tree(captured)] == ["invoke_workflow", "invoke_agent", "chat"]
+
+
+def test_runs_at_the_same_time_are_traces_of_their_own(client: Client) -> None:
+    """Each span lies in the run that it is of."""
+
+    async def body(agent: Any, text: str) -> None:
+        await asyncio.gather(*(way(agent, text) for way in (plain, streamed, plain, streamed)))
+
+    with testing.capture() as captured:
+        client.run(body, QUESTION)
+    sizes = Counter(span.context.trace_id for span in captured.spans if span.context)
+    assert list(sizes.values()) == [5, 5, 5, 5]
 
 
 @pytest.mark.parametrize("way", WAYS)

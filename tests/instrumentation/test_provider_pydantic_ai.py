@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -160,6 +161,18 @@ def test_the_models_calls_are_the_clients_spans(client: Client, way: Way) -> Non
         assert {name: facts[name] for name in told_usage(told)} == told_usage(told)
         assert facts[names.PROVIDER_NAME] == "openai"
         assert (names.RESPONSE_TIME_TO_FIRST_CHUNK in facts) is (way is streamed)
+
+
+def test_runs_at_the_same_time_are_traces_of_their_own(client: Client) -> None:
+    """Each span lies in the run that it is of."""
+
+    async def body(agent: Any, text: str) -> None:
+        await asyncio.gather(*(way(agent, text) for way in (*WAYS, *WAYS)))
+
+    with testing.capture() as captured:
+        client.run(body, QUESTION)
+    sizes = Counter(span.context.trace_id for span in captured.spans if span.context)
+    assert list(sizes.values()) == [4] * 6
 
 
 def test_a_run_without_an_event_loop(client: Client) -> None:

@@ -12,9 +12,9 @@ from fastapi import Query, Request
 
 from haechi_collector.errors import WrongParameter
 from haechi_collector.gate.gate import Caller
-from haechi_collector.limits import QUESTION_GROUPS_MAX, TRACES_PAGE_MAX
 from haechi_collector.query.dimensions import ATTRIBUTE, dimensions
 from haechi_collector.query.grouped import Grouped
+from haechi_collector.query.limits import QUESTION_GROUPS_MAX, TRACES_PAGE_MAX
 from haechi_collector.query.scope import Scope, Window, read_scope
 from haechi_collector.query.series import read_interval
 

@@ -13,9 +13,10 @@ from starlette.requests import Request
 
 from haechi_collector import limits
 from haechi_collector.errors import Rejected, TooExpensive
+from haechi_collector.query import limits as question_limits
 
 _Answer = TypeVar("_Answer")
-_DEADLINE_S: Final = 2 * limits.QUESTION_SECONDS_MAX
+_DEADLINE_S: Final = 2 * question_limits.QUESTION_SECONDS_MAX
 _LEFT: Final = 499
 
 

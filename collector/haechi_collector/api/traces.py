@@ -1,7 +1,8 @@
 """``/api/v1/traces`` and ``/api/v1/traces/{trace_id}``."""
 
+import re
 from collections.abc import Coroutine
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.exceptions import HTTPException
@@ -12,12 +13,13 @@ from haechi_collector.api.places import Places
 from haechi_collector.api.questions import PROBLEMS, json_of
 from haechi_collector.errors import WrongParameter
 from haechi_collector.gate.gate import Caller
-from haechi_collector.limits import QUESTION_VALUES_BYTES_MAX, TRACES_PAGE_MAX
 from haechi_collector.query.engine import Engine
+from haechi_collector.query.limits import QUESTION_TEXTS_BYTES_MAX, TRACES_PAGE_MAX
 from haechi_collector.query.trace import trace
 from haechi_collector.query.traces import TracesQuestion, traces
 
-_TEXTS_MAX = 10
+_TEXTS_MAX: Final = 10
+_TRACE_ID: Final = re.compile(r"[0-9A-Fa-f]{1,64}")
 
 
 def traces_router(engine: Engine, places: Places) -> APIRouter:
@@ -33,6 +35,8 @@ def traces_router(engine: Engine, places: Places) -> APIRouter:
     async def get_trace(request: Request, trace_id: str) -> Response:
         """One trace as a tree, with its conversation, documents and scores."""
         caller: Caller = request.state.caller
+        if not _TRACE_ID.fullmatch(trace_id):
+            raise HTTPException(404)
         return await json_of(places, request, _found(trace(engine, trace_id.lower(), caller.sees)))
 
     return router
@@ -40,15 +44,13 @@ def traces_router(engine: Engine, places: Places) -> APIRouter:
 
 def _question(request: Request, asked: TracesParameters) -> TracesQuestion:
     texts = asked.q or []
-    if len(texts) > _TEXTS_MAX or sum(len(text.encode()) for text in texts) > QUESTION_VALUES_BYTES_MAX // 8:
-        raise WrongParameter(
-            "q", f"expected up to {_TEXTS_MAX} texts of {QUESTION_VALUES_BYTES_MAX // 8} bytes together"
-        )
+    if len(texts) > _TEXTS_MAX or sum(len(text.encode()) for text in texts) > QUESTION_TEXTS_BYTES_MAX:
+        raise WrongParameter("q", f"expected up to {_TEXTS_MAX} texts of {QUESTION_TEXTS_BYTES_MAX} bytes together")
     return TracesQuestion(asked.scope(request), texts, asked.order, min(asked.limit, TRACES_PAGE_MAX), asked.cursor)
 
 
 async def _found(answer: Coroutine[Any, Any, dict[str, Any] | None]) -> dict[str, Any]:
     found = await answer
     if found is None:
-        raise HTTPException(404, "there is no such trace")
+        raise HTTPException(404)
     return found

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from haechi_collector import limits
 from haechi_collector.errors import WrongParameter
+from haechi_collector.query import limits
 from haechi_collector.query.engine import Engine, Row, Table
 from haechi_collector.query.grouped import Grouped, totals_of
 from haechi_collector.query.money import each, text_of
@@ -87,11 +87,11 @@ async def _unpriced_models(engine: Engine, question: CostsQuestion, unpriced: in
     if not unpriced:
         return []
     values = Values()
-    where = f"{question.grouped.scope.requests(values)} AND cost_source = 'unpriced'"
+    source = question.grouped.scope.source_of_requests(values, "cost_source = 'unpriced'")
     keys = "provider, if(response_model = '', request_model, response_model)"
     columns = f"{keys} AS model, count() AS requests, sum(input_tokens) AS input, sum(output_tokens) AS output"
     tail = f"GROUP BY provider, model ORDER BY requests DESC, provider, model LIMIT {_MODELS_MAX}"
-    sql = f"SELECT {columns} FROM spans WHERE {where} {tail}"  # noqa: S608  bound values
+    sql = f"SELECT {columns} FROM {source} {tail}"  # noqa: S608  bound values
     table = await engine.ask(Statement(sql, values.bound))
     return [
         {
@@ -112,10 +112,10 @@ async def _saved(engine: Engine, question: CostsQuestion, cached: int) -> dict[s
     if not cached:
         return {"cache_saved_usd": "0", "cache_saved_unknown_requests": 0}
     values = Values()
-    where = f"{question.grouped.scope.requests(values)} AND cache_read_tokens > 0"
+    source = question.grouped.scope.source_of_requests(values, "cache_read_tokens > 0")
     rates = f"{_RATE.format(bucket='input')} AS full, {_RATE.format(bucket='cache_read')} AS reduced"
     known = "mapContains(cost_details, 'input.rate') AND mapContains(cost_details, 'cache_read.rate')"
-    inner = f"SELECT cache_read_tokens AS tokens, {known} AS known, {rates} FROM spans WHERE {where}"  # noqa: S608  bound values
+    inner = f"SELECT cache_read_tokens AS tokens, {known} AS known, {rates} FROM {source}"  # noqa: S608  bound values
     sql = f"SELECT sumIf(toDecimal128(tokens, 0) * (full - reduced), known) AS saved, countIf(NOT known) AS unknown FROM ({inner})"  # noqa: S608, E501  bound values
     row = (await engine.ask(Statement(sql, values.bound))).rows[0]
     return {"cache_saved_usd": text_of(Decimal(row["saved"])), "cache_saved_unknown_requests": row["unknown"]}

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import orjson
 
-from haechi_collector import limits
 from haechi_collector.errors import StoreError, StoreUnavailable, TooExpensive
+from haechi_collector.query import limits
 from haechi_collector.query.sql import Query, SqlReader
 from haechi_collector.query.statement import Statement
 
@@ -28,6 +28,9 @@ _SETTINGS: Final = {
     "output_format_json_validate_utf8": "1",
     "wait_end_of_query": "1",
 }
+_WIDE: Final = {"optimize_move_to_prewhere": "0"}
+"""Reading some columns first pays where few rows are left for the others; else it costs a fifth more."""
+
 _TOO_MUCH: Final[dict[int, str]] = {
     158: "reads too many rows",
     159: "takes too long",
@@ -64,7 +67,10 @@ class Engine:
             StoreUnavailable, StoreError: the store does not answer, or refuses.
         """
         query = Query(
-            f"{statement.sql} FORMAT JSON", str(uuid.uuid4()), settings=_SETTINGS, parameters=statement.values
+            f"{statement.sql} FORMAT JSON",
+            str(uuid.uuid4()),
+            settings={**_SETTINGS, **(_WIDE if statement.is_wide else {})},
+            parameters=statement.values,
         )
         answer = await self._reader.run(query)
         try:

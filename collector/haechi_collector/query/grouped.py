@@ -31,17 +31,17 @@ class Grouped:
     limit: int = 100
     step_s: int = 0
 
-    def rows(self, measures: Sequence[str], order: str, source: str = "spans") -> Statement:
+    def rows(self, measures: Sequence[str], order: str) -> Statement:
         """Return the statement of the rows. ``measures`` and ``order`` are SQL of ours."""
         values = Values()
         keys = self._keys(values)
-        where = self.scope.requests(values)
+        source = self.scope.source_of_requests(values)
         tail = ""
         if keys:
             names = self._names()
             tail = f" GROUP BY {names} WITH TOTALS ORDER BY {order}, {names} LIMIT {values.number(self.limit)}"
-        sql = f"SELECT {', '.join([*keys, *measures])} FROM {source} WHERE {where}{tail}"  # noqa: S608  bound values
-        return Statement(sql, values.bound)
+        sql = f"SELECT {', '.join([*keys, *measures])} FROM {source}{tail}"  # noqa: S608  bound values
+        return Statement(sql, values.bound, self.scope.is_wide)
 
     def series(self, measures: Sequence[str], points_max: int, among: str = "") -> Statement:
         """Return the statement of the series, by time.
@@ -59,7 +59,7 @@ class Grouped:
         names = ", ".join(["t", *([self._names()] if self.by else [])])
         tail = f"GROUP BY {names} ORDER BY {names} LIMIT {values.number(points_max + 1)}"
         sql = f"SELECT {', '.join([*keys, *measures])} FROM spans WHERE {where} {tail}"  # noqa: S608  bound values
-        return Statement(sql, values.bound)
+        return Statement(sql, values.bound, self.scope.is_wide)
 
     def _shown(self, order: str, values: Values, where: str) -> str:
         tail = f"GROUP BY {self._names()} ORDER BY {order}, {self._names()} LIMIT {values.number(self.limit)}"

@@ -9,8 +9,8 @@ Tokens per second are output tokens over the time in which they came: the durati
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from haechi_collector import limits
 from haechi_collector.errors import WrongParameter
+from haechi_collector.query import limits
 from haechi_collector.query.engine import Engine, Row
 from haechi_collector.query.grouped import Grouped, totals_of
 from haechi_collector.query.quantiles import name_of, near, quantiles_sql

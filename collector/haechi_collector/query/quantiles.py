@@ -14,8 +14,8 @@ Source: https://clickhouse.com/docs/sql-reference/aggregate-functions/reference/
 from collections.abc import Sequence
 from typing import Final
 
-from haechi_collector import limits
 from haechi_collector.errors import WrongParameter
+from haechi_collector.query import limits
 
 DEFAULT: Final = (0.5, 0.95, 0.99)
 _MIDDLE: Final = 257 / 256

@@ -8,8 +8,8 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from haechi_collector import limits
 from haechi_collector.errors import WrongParameter
+from haechi_collector.query import limits
 from haechi_collector.query.scope import Window
 
 AUTO: Final = "auto"

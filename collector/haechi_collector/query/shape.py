@@ -7,8 +7,8 @@ Guarantee: every measured value is in exactly one bin; bins are counted exactly.
 import math
 from typing import Any, Final
 
-from haechi_collector import limits
 from haechi_collector.errors import WrongParameter
+from haechi_collector.query import limits
 from haechi_collector.query.engine import Engine
 from haechi_collector.query.latency import METRICS, LatencyQuestion
 from haechi_collector.query.series import iso, step_sql

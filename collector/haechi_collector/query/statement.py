@@ -16,10 +16,14 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL and the values of its places, in ClickHouse's escapes."""
+    """SQL and the values of its places, in ClickHouse's escapes.
+
+    ``is_wide`` says that most rows of its window meet its conditions.
+    """
 
     sql: str
     values: Mapping[str, str] = field(default_factory=dict)
+    is_wide: bool = False
 
 
 class Values:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
-from haechi_collector import limits
+from haechi_collector.query import limits
 from haechi_collector.query.engine import Engine, Row
 from haechi_collector.query.money import text_of
 from haechi_collector.query.series import iso

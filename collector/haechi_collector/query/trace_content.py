@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from haechi_collector import limits
+from haechi_collector.query import limits
 from haechi_collector.query.engine import Row
 
 _EXCERPT_CHARS: Final = 200

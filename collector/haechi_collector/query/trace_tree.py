@@ -105,20 +105,19 @@ def _find_critical(tops: list[Node]) -> None:
     if not tops:
         return
     # Of several tops the longest one; in a whole trace there is only the root.
-    waiting = [(top := max(tops, key=lambda node: node.end - node.start), top.end)]
+    top = max(tops, key=lambda node: node.end - node.start)
+    waiting = [(top, top.start, top.end)]
     while waiting:
-        node, now = waiting.pop()
+        node, low, now = waiting.pop()  # the part of it that was waited for: from low up to now
         node.is_critical = True
         for child in sorted(node.children, key=lambda one: one.end, reverse=True):
-            end = min(child.end, now)
-            if end <= node.start:
-                break
-            if child.start >= now or end <= child.start:
+            begin, end = max(child.start, low), min(child.end, now)
+            if begin >= end:
                 continue
             node.critical_ns += now - end
-            waiting.append((child, end))
-            now = max(child.start, node.start)
-        node.critical_ns += now - node.start
+            waiting.append((child, begin, end))
+            now = begin
+        node.critical_ns += now - low
 
 
 def trace_span(node: Node, trace_start: int) -> dict[str, Any]:

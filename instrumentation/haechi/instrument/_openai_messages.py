@@ -19,6 +19,10 @@ from haechi._content import (
 
 def said(source: Any) -> Message:
     """Return a message of the conversation."""
+    if isinstance(source, dict) and len(source) == 2:  # role and text, as nearly all are
+        content = source.get("content")
+        if isinstance(content, str):
+            return {"role": source.get("role"), "parts": [{"type": "text", "content": content}] if content else []}
     role = str(field(source, "role") or "user")
     if role in {"tool", "function"}:
         return message(role, [tool_response_part(field(source, "tool_call_id"), field(source, "content"))])

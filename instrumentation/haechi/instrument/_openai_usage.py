@@ -57,6 +57,9 @@ def forgiving(observer: Observer) -> Observer:
     """Return the observer of a synchronous method, with a second attempt without the question."""
 
     def around(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
+        if kwargs.get("stream") is not True:
+            return observer(wrapped, instance, args, kwargs)
+
         def attempt(*args: Any, **kwargs: Any) -> Any:
             if not isinstance(kwargs.get(_NAME), Question):
                 return wrapped(*args, **kwargs)
@@ -76,6 +79,9 @@ def forgiving_async(observer: Observer) -> Observer:
     """Return the observer of a coroutine method, with a second attempt without the question."""
 
     def around(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: Kwargs) -> Any:
+        if kwargs.get("stream") is not True:
+            return observer(wrapped, instance, args, kwargs)
+
         async def attempt(*args: Any, **kwargs: Any) -> Any:
             if not isinstance(kwargs.get(_NAME), Question):
                 return await wrapped(*args, **kwargs)

@@ -1,0 +1,39 @@
+"""Every limit of a question, and what breaks if it changes. Those that it shares with SQL are in `limits`."""
+
+from typing import Final
+
+QUESTION_SECONDS_MAX: Final = 30
+"""Run time of one statement of a question of the API. Higher: one page keeps the engine from the others."""
+
+QUESTION_ROWS_READ_MAX: Final = 2_000_000_000
+"""Rows that one statement of a question may read. Higher: it would not end in its time anyway."""
+
+QUESTION_GROUPS_MAX: Final = 1_000
+"""Groups that one answer may hold (parameter limit)."""
+
+QUESTION_POINTS_MAX: Final = 20_000
+"""Points of all series of one answer, and cells of a heatmap. Higher: seconds of JSON on the one thread of the page."""
+
+QUESTION_DIMENSIONS_MAX: Final = 5
+"""Dimensions in one group_by, and quantiles of one question."""
+
+QUESTION_VALUES_MAX: Final = 50
+"""Values of all filters of one question. Each is up to three query parameters, of which the store takes 200."""
+
+QUESTION_VALUES_BYTES_MAX: Final = 7_000
+"""Bytes of the names and values of all filters. They travel to the store in a URL of 64 KB, up to six times as long."""
+
+QUESTION_TEXTS_BYTES_MAX: Final = 1_000
+"""Bytes of all texts that are searched for; in the same URL, up to eleven times as long."""
+
+QUESTION_NAME_CHARS_MAX: Final = 256
+"""Characters of one dimension's name; in the same URL."""
+
+TRACES_PAGE_MAX: Final = 200
+"""Traces of one page of the search."""
+
+TRACE_SPANS_MAX: Final = 20_000
+"""Spans shown of one trace; further ones are counted and left out. Higher: an answer of tens of MB."""
+
+TRACE_CONTENT_CHARS_MAX: Final = 1_000_000
+"""Characters of messages and documents in the view of a trace; the rest is in the view of its spans."""

@@ -1,0 +1,85 @@
+"""The bill of an ordinary call in a few integer multiplications.
+
+Guarantee: `LinearPrice.cost_usd` is what `Rates.cost` says, to the last bit of a float, or None where it does not
+apply; then `Rates.cost` is to be asked. It applies to calls without audio and hour-long cache writes, whose parts fit
+into their wholes, as long as every rate is a whole number of attodollars.
+
+How: while no part exceeds its whole, a bill is a linear function of the counts. Its coefficients are the bills of
+single tokens, so that nothing about prices is decided here.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Final
+
+from haechi._rates import COST_MAX, COST_PLACES, Rates, Unpriceable, Usage
+
+_SCALE: Final = 18
+_TOTAL_PLACES: Final[int] = int(10**COST_PLACES)
+_ROUNDED_OFF: Final[int] = int(10 ** (_SCALE - COST_PLACES))
+_TOTAL_MAX: Final = int(COST_MAX) * 10**_SCALE
+
+
+class LinearPrice:
+    """What one model costs in one tier of its price."""
+
+    __slots__ = ("_cache_read", "_cache_write", "_call", "_input", "_output", "_reasoning")
+
+    def __init__(self, rates: Rates) -> None:
+        self._call = _attodollars(rates, Usage())
+        self._input = _beyond(_attodollars(rates, Usage(input_tokens=1)), self._call)
+        self._output = _beyond(_attodollars(rates, Usage(output_tokens=1)), self._call)
+        of_input, of_output = _sum(self._call, self._input), _sum(self._call, self._output)
+        self._cache_read = _beyond(_attodollars(rates, Usage(input_tokens=1, cache_read_tokens=1)), of_input)
+        self._cache_write = _beyond(_attodollars(rates, Usage(input_tokens=1, cache_write_tokens=1)), of_input)
+        self._reasoning = _beyond(_attodollars(rates, Usage(output_tokens=1, reasoning_tokens=1)), of_output)
+
+    def cost_usd(self, asked: int, answered: int, cache_read: int, cache_write: int, reasoning: int) -> float | None:
+        """Return the cost in US dollars of a call with these tokens, None where this price does not apply."""
+        if cache_read + cache_write > asked or reasoning > answered:
+            return None
+        total = self._call
+        if total is None:
+            return None
+        for tokens, rate in (
+            (asked, self._input),
+            (answered, self._output),
+            (cache_read, self._cache_read),
+            (cache_write, self._cache_write),
+            (reasoning, self._reasoning),
+        ):
+            if tokens:
+                if rate is None:
+                    return None
+                total += tokens * rate
+        return _rounded(total) if total < _TOTAL_MAX else None
+
+
+def linear_prices(rates: Rates) -> tuple[tuple[int, LinearPrice], ...]:
+    """Return (tokens of input above which it applies, price) for each tier, the last one first."""
+    return tuple((tier.above, LinearPrice(replace(rates, tiers=(tier,)))) for tier in reversed(rates.tiers))
+
+
+def _attodollars(rates: Rates, usage: Usage) -> int | None:
+    try:
+        total = rates.cost(usage).total
+    except Unpriceable:
+        return None
+    scaled = total.scaleb(_SCALE)
+    return int(scaled) if scaled == scaled.to_integral_value() and total < Decimal(1) else None
+
+
+def _beyond(total: int | None, rest: int | None) -> int | None:
+    return None if total is None or rest is None else total - rest
+
+
+def _sum(first: int | None, second: int | None) -> int | None:
+    return None if first is None or second is None else first + second
+
+
+def _rounded(total: int) -> float:
+    """Return attodollars as dollars with 12 decimals, half to even; the division of integers rounds correctly."""
+    whole, rest = divmod(total, _ROUNDED_OFF)
+    if 2 * rest > _ROUNDED_OFF or (2 * rest == _ROUNDED_OFF and whole % 2):
+        whole += 1
+    return whole / _TOTAL_PLACES
