@@ -14,7 +14,7 @@ from tests.questions import T0_NS, Answering, answering, call, score, span
 
 from haechi_collector.api import models
 
-SLOW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MODELS = ["gpt-4o", "claude", "모델"]
 
 

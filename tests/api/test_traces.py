@@ -13,7 +13,7 @@ from tests.questions import SECOND, T0_NS, Answering, answering, call, score, sp
 
 from haechi_collector.api import models
 
-SLOW = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

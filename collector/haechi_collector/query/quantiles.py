@@ -1,8 +1,8 @@
 """Percentiles that cost one pass and little memory.
 
 Guarantee: a percentile is within 0.4 % of the exact one by nearest rank (the least value that a share q of all values
-does not exceed), for any number of values, and within 0.01 % where all values are equal. Memory: at most 512 KB per
-group.
+does not exceed), for any number of values, and never beyond the least and greatest value. Memory: at most 65,536
+counters per group.
 
 ClickHouse's ``quantilesBFloat16`` counts values cut to 8 significant bits, so that it tells the lower end of an
 interval 1/128 wide; the middle of the interval is at most 1/256 off. (Its ``quantile`` draws 8,192 values, and was 6 %

@@ -16,13 +16,12 @@ from haechi._content import (
     uri_part,
 )
 
+_ORDINARY: Final = frozenset({"role", "content"})
+"""All that most messages say; asked first, because each further question costs as much as this one."""
+
 
 def said(source: Any) -> Message:
     """Return a message of the conversation."""
-    if isinstance(source, dict) and len(source) == 2:  # role and text, as nearly all are
-        content = source.get("content")
-        if isinstance(content, str):
-            return {"role": source.get("role"), "parts": [{"type": "text", "content": content}] if content else []}
     role = str(field(source, "role") or "user")
     if role in {"tool", "function"}:
         return message(role, [tool_response_part(field(source, "tool_call_id"), field(source, "content"))])
@@ -38,6 +37,9 @@ def choice(source: Any) -> Message:
 
 def parts(source: Any) -> list[Part]:
     """Return what a message holds: thoughts, text, sound, calls of tools."""
+    own = source if isinstance(source, dict) else getattr(source, "__dict__", None)
+    if own and not getattr(source, "__pydantic_extra__", None) and {key for key in own if own[key]} <= _ORDINARY:
+        return body(own.get("content"))
     thought = field(source, "reasoning_content") or field(source, "reasoning")
     return [
         *([reasoning_part(thought)] if isinstance(thought, str) and thought else []),
