@@ -40,7 +40,7 @@ up: $(STAMP) ## start the collector on the embedded store with live sample traff
 
 test: $(DEV) $(OLDEST)/.installed $(AGENTS)/.installed ## run every test, those of the SDK with the oldest client libraries too
 	@sh deploy/debian.sh curl nodejs npm gcc postgresql
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(OLDEST)/bin/python -m pytest $(filter-out $(AGENTS_TESTS),$(wildcard tests/instrumentation/test_provider_*.py))
 	$(AGENTS)/bin/python -m pytest -W 'ignore:You should use:DeprecationWarning' $(AGENTS_TESTS)
 

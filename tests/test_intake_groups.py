@@ -28,16 +28,22 @@ def bodies(group: Sequence[Request]) -> list[bytes]:
 
 
 def test_what_comes_while_an_entry_is_written_goes_together() -> None:
-    """The next group is taken when the entry is on disk, and holds all that came meanwhile."""
+    """When the entry is on disk the next group holds all that came meanwhile."""
     waiting = Waiting()
-    with ThreadPoolExecutor(1) as pool:
-        waiting.commit_began()
-        put(waiting, b"a")
-        taken = pool.submit(waiting.next_group)
-        put(waiting, b"b")
-        waiting.commit_ended(answered=0)
+    waiting.commit_began()
+    put(waiting, b"a", b"b")
+    waiting.commit_ended(answered=0)
 
-        assert bodies(taken.result(10)) == [b"a", b"b"]
+    assert bodies(waiting.next_group()) == [b"a", b"b"]
+
+
+def test_a_slow_disk_is_not_waited_for() -> None:
+    """An entry that is being written holds the next group up for a moment, not until it is on disk."""
+    waiting = Waiting()
+    waiting.commit_began()
+    put(waiting, b"early")
+
+    assert bodies(waiting.next_group()) == [b"early"]
 
 
 def test_those_that_were_answered_are_waited_for() -> None:

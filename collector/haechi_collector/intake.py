@@ -7,8 +7,8 @@ unchanged is answered as the first time and stored once (`recent_requests`).
 One thread decodes: what came while it worked is decoded together and becomes one entry of the journal, because a
 request costs a millisecond beside its rows, and threads that decode side by side only wait for one another. Requests
 of one signal, encoding and project go together, projects take turns. What breaks a group is then tried one by one.
-While an entry is written the next group grows, and for a moment after it, until those that were answered are back:
-what is decoded too early only waits for the disk.
+While an entry is written the next group grows, and after it until those that were answered are back; but nobody waits
+longer than `GROUP_WAIT_S` for company.
 """
 
 import logging
@@ -141,12 +141,15 @@ class _Waiting:
         self._queues: OrderedDict[_Key, deque[_Request]] = OrderedDict()
         self._changed = threading.Condition()  # guards all; held for a few operations on them
         self._count, self._bytes = 0, 0  # of what waits
+        self._came = 0.0  # when the oldest of it did
         self._commits = 0  # under way
-        self._expected, self._until = 0, 0.0  # for how many to wait, and how long
+        self._expected, self._until = 0, 0.0  # how many are to wait together, and until when they may be expected
         self._closed = False
 
     def put(self, request: _Request) -> None:
         with self._changed:
+            if not self._queues:
+                self._came = time.monotonic()
             self._queues.setdefault(request.key, deque()).append(request)
             self._count += 1
             self._bytes += len(request.body)
@@ -186,9 +189,12 @@ class _Waiting:
         """Return how long to wait for more: 0 not at all, None until something changes."""
         if self._bytes >= _GROUP_FULL_BYTES:
             return 0
-        if not self._queues or self._commits:
+        if not self._queues:
             return None
-        return 0 if self._count >= self._expected else max(0.0, self._until - time.monotonic())
+        until = self._came + GROUP_WAIT_S
+        if not self._commits:
+            until = min(until, self._until) if self._count < self._expected else 0.0
+        return max(0.0, until - time.monotonic())
 
     def close(self) -> None:
         with self._changed:

@@ -182,9 +182,9 @@ GROUP_BYTES_MAX: Final = 8 * MIB
 """Bodies that are decoded together. Larger ones are decoded alone, on the thread that read them. Higher: those behind
 wait longer, a group of 8 MiB takes about 25 ms. Lower: small requests share less."""
 
-GROUP_WAIT_S: Final = 0.004
-"""How long a group waits for those that were just answered. Longer: a lonely request waits as long for nobody. Shorter:
-groups of one or two requests, two microseconds a span."""
+GROUP_WAIT_S: Final = 0.006
+"""How long a request waits for company while others are written or just answered. Longer: that much later answers.
+Shorter: groups of one or two requests, two microseconds a span."""
 
 JOURNAL_FRESH_BYTES_MAX: Final = 128 * MIB
 """Accepted entries kept in memory until they are in a block. Lower: a short burst is read back from the file and parsed
