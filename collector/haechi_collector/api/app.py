@@ -15,12 +15,17 @@ from prometheus_client import CollectorRegistry
 
 from haechi_collector.api import problems
 from haechi_collector.api.access import Access
+from haechi_collector.api.facets import facets_router
 from haechi_collector.api.health import Readiness, health_router
 from haechi_collector.api.metrics import metrics_router
 from haechi_collector.api.places import Places
 from haechi_collector.api.questions import questions_router
+from haechi_collector.api.requests import requests_router
+from haechi_collector.api.sessions import sessions_router
+from haechi_collector.api.spans import spans_router
 from haechi_collector.api.sql import sql_router
 from haechi_collector.api.traces import traces_router
+from haechi_collector.api.users import users_router
 from haechi_collector.gate.gate import Gate, OpenGate
 from haechi_collector.query.engine import Engine
 from haechi_collector.query.sql import SqlReader
@@ -56,6 +61,11 @@ def create_api(state: ApiState) -> FastAPI:
     engine = Engine(state.reader)
     app.include_router(questions_router(engine, places))
     app.include_router(traces_router(engine, places))
+    app.include_router(spans_router(engine, places))
+    app.include_router(sessions_router(engine, places))
+    app.include_router(users_router(engine, places))
+    app.include_router(requests_router(engine, places))
+    app.include_router(facets_router(engine, places))
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def index() -> str:

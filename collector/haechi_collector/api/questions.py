@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
+from starlette.exceptions import HTTPException
 
 from haechi_collector.api import models
 from haechi_collector.api.parameters import CostsParameters, LatencyParameters, ScopeParameters
@@ -30,6 +31,18 @@ async def json_of(places: Places, request: Request, question: Coroutine[Any, Any
     """Answer a question in one of the places."""
     answer = await places.answer(request, question)
     return Response(orjson.dumps(answer), media_type="application/json")
+
+
+async def found(question: Coroutine[Any, Any, dict[str, Any] | None]) -> dict[str, Any]:
+    """Return an answer that may be none.
+
+    Raises:
+        HTTPException: 404, it is none.
+    """
+    answer = await question
+    if answer is None:
+        raise HTTPException(404)
+    return answer
 
 
 def questions_router(engine: Engine, places: Places) -> APIRouter:

@@ -1,8 +1,7 @@
 """``/api/v1/traces`` and ``/api/v1/traces/{trace_id}``."""
 
 import re
-from collections.abc import Coroutine
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.exceptions import HTTPException
@@ -10,7 +9,7 @@ from starlette.exceptions import HTTPException
 from haechi_collector.api import models
 from haechi_collector.api.parameters import TracesParameters
 from haechi_collector.api.places import Places
-from haechi_collector.api.questions import PROBLEMS, json_of
+from haechi_collector.api.questions import PROBLEMS, found, json_of
 from haechi_collector.errors import WrongParameter
 from haechi_collector.gate.gate import Caller
 from haechi_collector.query.engine import Engine
@@ -37,7 +36,7 @@ def traces_router(engine: Engine, places: Places) -> APIRouter:
         caller: Caller = request.state.caller
         if not _TRACE_ID.fullmatch(trace_id):
             raise HTTPException(404)
-        return await json_of(places, request, _found(trace(engine, trace_id.lower(), caller.sees)))
+        return await json_of(places, request, found(trace(engine, trace_id.lower(), caller.sees)))
 
     return router
 
@@ -47,10 +46,3 @@ def _question(request: Request, asked: TracesParameters) -> TracesQuestion:
     if len(texts) > _TEXTS_MAX or sum(len(text.encode()) for text in texts) > QUESTION_TEXTS_BYTES_MAX:
         raise WrongParameter("q", f"expected up to {_TEXTS_MAX} texts of {QUESTION_TEXTS_BYTES_MAX} bytes together")
     return TracesQuestion(asked.scope(request), texts, asked.order, min(asked.limit, TRACES_PAGE_MAX), asked.cursor)
-
-
-async def _found(answer: Coroutine[Any, Any, dict[str, Any] | None]) -> dict[str, Any]:
-    found = await answer
-    if found is None:
-        raise HTTPException(404)
-    return found

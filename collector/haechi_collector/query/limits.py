@@ -37,3 +37,39 @@ TRACE_SPANS_MAX: Final = 20_000
 
 TRACE_CONTENT_CHARS_MAX: Final = 1_000_000
 """Characters of messages and documents in the view of a trace; the rest is in the view of its spans."""
+
+SESSION_TRACES_MAX: Final = 1_000
+"""Traces of one session's timeline. Their ids travel to the store in a URL of 64 KB."""
+
+SESSION_SCORES_MAX: Final = 10_000
+"""Judgements shown in one timeline. Higher: an answer of tens of MB."""
+
+USER_DAYS_MAX: Final = 400
+"""Days of one user's series, the earliest; `Window.whole_days` is as long."""
+
+USER_MODELS_MAX: Final = 100
+"""Models of one user, those with the most requests."""
+
+USER_SESSIONS_MAX: Final = 100
+"""Sessions of one user that are shown, the newest; the rest is in the list of sessions filtered by ``user``."""
+
+FAILURES_MAX: Final = 100
+"""Groups of failed requests in one answer, the greatest."""
+
+ATTRIBUTE_SPANS_MAX: Final = 200_000
+"""Spans of which attribute keys are read, the newest. Higher: a menu that takes seconds to open."""
+
+SPAN_TEXT_CHARS_MAX: Final = 1_000_000
+"""Characters of one text in the view of a span; its whole length is told. Higher: an answer of tens of MB."""
+
+SPAN_ATTRIBUTES_MAX: Final = 1_000
+"""Attributes of each type in the view of a span; the number of those left out is told."""
+
+SPAN_ATTRIBUTE_CHARS_MAX: Final = 10_000
+"""Characters of one attribute in the view of a span. With the above: 40 MB of an answer at most, for a hostile span."""
+
+SPAN_SCORES_MAX: Final = 1_000
+"""Judgements shown of one span."""
+
+LIST_PAGE_MAX: Final = 200
+"""Sessions, users or requests of one page."""
