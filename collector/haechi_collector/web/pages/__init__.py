@@ -1,0 +1,17 @@
+"""Every page of the site, in the order of the navigation. A new page is one module here and one line below."""
+
+from typing import Final
+
+from haechi_collector.web.pages import overview, query, session, sessions, trace, traces, user, users
+from haechi_collector.web.view import Page
+
+PAGES: Final[tuple[Page, ...]] = (
+    overview.PAGE,
+    traces.PAGE,
+    trace.PAGE,
+    sessions.PAGE,
+    session.PAGE,
+    users.PAGE,
+    user.PAGE,
+    query.PAGE,
+)

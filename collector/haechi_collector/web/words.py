@@ -1,0 +1,118 @@
+"""Words of the frame and those that several pages share. A page's own words stand in ``words_<page>.py``."""
+
+from typing import Final
+
+from haechi_collector.web.language import Word
+
+PRODUCT: Final = Word("Haechi", "해치")
+
+OVERVIEW: Final = Word("Overview", "개요")
+LATENCY: Final = Word("Latency", "지연 시간")
+COSTS: Final = Word("Costs", "비용")
+TRACES: Final = Word("Traces", "트레이스")
+SESSIONS: Final = Word("Sessions", "세션")
+COMPARE: Final = Word("Compare", "비교")
+SQL: Final = Word("SQL", "SQL")
+
+PAGES: Final = Word("Pages", "페이지")
+SKIP: Final = Word("Skip to content", "본문으로 건너뛰기")
+MENU: Final = Word("Menu", "메뉴")
+HELP: Final = Word("Keyboard shortcuts", "키보드 단축키")
+CLOSE: Final = Word("Close", "닫기")
+THEME: Final = Word("Theme", "테마")
+LIGHT: Final = Word("Light", "밝게")
+DARK: Final = Word("Dark", "어둡게")
+SYSTEM: Final = Word("System", "시스템")
+LANGUAGE: Final = Word("Language", "언어")
+LOG_OUT: Final = Word("Log out", "로그아웃")
+PROJECT: Final = Word("Project {name}", "프로젝트 {name}")
+
+TIME_RANGE: Final = Word("Time range", "기간")
+LAST: Final = Word("Last {span}", "최근 {span}")
+MINUTES: Final = Word("{count} minutes", "{count}분")
+HOUR: Final = Word("1 hour", "1시간")
+HOURS: Final = Word("{count} hours", "{count}시간")
+DAY: Final = Word("24 hours", "24시간")
+DAYS: Final = Word("{count} days", "{count}일")
+FROM: Final = Word("From", "시작")
+TO: Final = Word("To", "끝")
+TIME_HINT: Final = Word("-1h, -7d, now, or 2026-11-22T09:00:00Z", "-1h, -7d, now 또는 2026-11-22T09:00:00Z")
+APPLY: Final = Word("Apply", "적용")
+EARLIER: Final = Word("Earlier", "이전 기간")
+LATER: Final = Word("Later", "다음 기간")
+REFRESH: Final = Word("Refresh", "새로 고침")
+LIVE: Final = Word("Live", "실시간")
+LIVE_HINT: Final = Word("Renew every 10 seconds", "10초마다 갱신")
+
+FILTERS: Final = Word("Filters", "필터")
+ADD_FILTER: Final = Word("Filter: model=gpt-4o, attr:tenant=…", "필터: model=gpt-4o, attr:tenant=…")
+FILTER_HINT: Final = Word("NAME=VALUE, then Enter", "이름=값을 입력하고 Enter")
+REMOVE_FILTER: Final = Word("Remove filter {filter}", "필터 {filter} 제거")
+CLEAR_FILTERS: Final = Word("Clear filters", "필터 지우기")
+NO_VALUE: Final = Word("(none)", "(없음)")
+OTHER: Final = Word("(other)", "(기타)")
+
+LOADING: Final = Word("Loading", "불러오는 중")
+NOTHING: Final = Word("Nothing in this window", "이 기간에는 데이터가 없습니다")
+NOTHING_FILTERED: Final = Word("Nothing here meets the filters.", "필터에 맞는 데이터가 없습니다.")
+TRY_LONGER: Final = Word("Look at the last {span}", "최근 {span} 보기")
+FAILED: Final = Word("This could not be answered", "응답하지 못했습니다")
+TRY_AGAIN: Final = Word("Try again", "다시 시도")
+TOO_MANY: Final = Word(
+    "Too many pages are open; close some and try again.", "열린 페이지가 너무 많습니다. 일부를 닫고 다시 시도하세요."
+)
+NOT_FOUND: Final = Word("There is no such page", "페이지를 찾을 수 없습니다")
+UPDATED: Final = Word("Updated {time}", "{time} 갱신")
+
+COPY: Final = Word("Copy", "복사")
+COPIED: Final = Word("Copied", "복사됨")
+AS_API: Final = Word("As API call", "API 호출로 보기")
+SEE_TRACES: Final = Word("See traces", "트레이스 보기")
+GROUP_BY: Final = Word("Group by", "그룹")
+METRIC: Final = Word("Metric", "지표")
+ALL: Final = Word("All", "전체")
+SHOW_ALL: Final = Word("Show all", "모두 보기")
+
+REQUESTS: Final = Word("Requests", "요청")
+REQUESTS_PER_MINUTE: Final = Word("Requests per minute", "분당 요청")
+ERRORS: Final = Word("Errors", "오류")
+ERROR_RATE: Final = Word("Error rate", "오류율")
+DURATION: Final = Word("Duration", "소요 시간")
+TTFT: Final = Word("Time to first token", "첫 토큰까지의 시간")
+TOKENS_PER_SECOND: Final = Word("Tokens per second", "초당 토큰")
+COST: Final = Word("Cost", "비용")
+TOKENS: Final = Word("Tokens", "토큰")
+INPUT_TOKENS: Final = Word("Input tokens", "입력 토큰")
+OUTPUT_TOKENS: Final = Word("Output tokens", "출력 토큰")
+CACHED: Final = Word("Cached", "캐시됨")
+SHARE: Final = Word("Share", "비중")
+MODEL: Final = Word("Model", "모델")
+MODELS: Final = Word("Models", "모델")
+TRACE: Final = Word("Trace", "트레이스")
+TIME: Final = Word("Time", "시각")
+USER: Final = Word("User", "사용자")
+SERVICE: Final = Word("Service", "서비스")
+AVERAGE: Final = Word("Average", "평균")
+MINIMUM: Final = Word("Min", "최소")
+MAXIMUM: Final = Word("Max", "최대")
+TOTAL: Final = Word("Total", "합계")
+
+EMPTY_LEAD: Final = Word(
+    "No traces yet. There are four doors; the first three are open now.",
+    "아직 트레이스가 없습니다. 들어오는 길은 네 가지이며, 앞의 세 가지는 지금 열려 있습니다.",
+)
+DOOR_RUN: Final = Word("Observe a program without changing it", "프로그램을 고치지 않고 관찰하기")
+DOOR_OTLP: Final = Word(
+    "Send OTLP from any OpenTelemetry SDK or collector", "OpenTelemetry SDK나 수집기에서 OTLP로 보내기"
+)
+DOOR_SQL: Final = Word("Ask in SQL", "SQL로 질문하기")
+DOOR_DEMO: Final = Word("Or look at sample traffic first", "먼저 예시 트래픽 보기")
+
+KEY_SEARCH: Final = Word("Filter or search", "필터·검색")
+KEY_GO: Final = Word("Go to {page}", "{page}(으)로 이동")
+KEY_TIME: Final = Word("Choose the time range", "기간 선택")
+KEY_REFRESH: Final = Word("Refresh", "새로 고침")
+KEY_LIVE: Final = Word("Live on or off", "실시간 켜기/끄기")
+KEY_DARK: Final = Word("Light or dark", "밝게/어둡게")
+KEY_HELP: Final = Word("Show or hide this help", "이 도움말 열기/닫기")
+KEY_THEN: Final = Word("then", "다음")
