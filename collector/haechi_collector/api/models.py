@@ -6,10 +6,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Money = Annotated[
     str | None,
-    Field(description="US dollars, exact, as text; null where nothing has a price", examples=["12.0348125"]),
+    Field(
+        description="US dollars, exact, as text; null where nothing has a price",
+        examples=["12.0348125"],
+        json_schema_extra={"format": "decimal"},
+    ),
 ]
 Share = Annotated[float | None, Field(description="From 0 to 1; null where there is nothing to count")]
-Time = Annotated[str, Field(description="RFC 3339, UTC", examples=["2026-11-22T09:00:00Z"])]
+Time = Annotated[
+    str,
+    Field(description="RFC 3339, UTC", examples=["2026-11-22T09:00:00Z"], json_schema_extra={"format": "date-time"}),
+]
 Group = Annotated[dict[str, str], Field(examples=[{"model": "gpt-4o-mini"}])]
 
 

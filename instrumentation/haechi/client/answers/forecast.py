@@ -1,0 +1,66 @@
+"""What `forecast` answers. Written by docs/make_client.py: change the API's models instead."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from haechi.client._answer import Answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ForecastDay(Answer):
+    """One day of the month. The present day has both what was spent so far and the forecast of the whole day.
+
+    Attributes:
+        date: A day in UTC
+        cost_usd: spent, exact; None for days to come
+        forecast_usd: US dollars as text, six digits; None where there is no forecast
+        low_usd: US dollars as text, six digits; None where there is no forecast
+        high_usd: US dollars as text, six digits; None where there is no forecast
+    """
+
+    date: str
+    cost_usd: Decimal | None
+    forecast_usd: str | None
+    low_usd: str | None
+    high_usd: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Forecast(Answer):
+    """What the calendar month (UTC) will cost.
+
+    Attributes:
+        at: the moment the forecast is made for
+        spent_usd: since the first of the month, exact
+        forecast_usd: of the whole month: spent and to come
+        low_usd: US dollars as text, six digits; None where there is no forecast
+        high_usd: US dollars as text, six digits; None where there is no forecast
+        confidence: chance that the month ends between low and high
+        unpriced_requests: of the month so far; they are in no amount here
+        budget_usd: as it was asked for
+        budget_reached_on: null where it is not reached in this month, or not known
+        budget_reached_earliest: by the high end of the interval
+        budget_reached_latest: by the low end of the interval
+        days_until_budget: from the present day; 0 when it is reached already
+        based_on_days: whole days of history that the forecast rests on
+        reason: why there is no forecast, or what to mind about it
+    """
+
+    month: str
+    at: datetime
+    spent_usd: Decimal | None
+    forecast_usd: str | None
+    low_usd: str | None
+    high_usd: str | None
+    confidence: float
+    unpriced_requests: int
+    days: list[ForecastDay]
+    budget_usd: Decimal | None
+    budget_reached_on: str | None
+    budget_reached_earliest: str | None
+    budget_reached_latest: str | None
+    days_until_budget: int | None
+    method: str | None
+    based_on_days: int
+    reason: str | None
