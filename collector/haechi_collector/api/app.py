@@ -15,11 +15,15 @@ from prometheus_client import CollectorRegistry
 
 from haechi_collector.api import problems
 from haechi_collector.api.access import Access
+from haechi_collector.api.compare import compare_router
+from haechi_collector.api.described import DescribedApi
 from haechi_collector.api.facets import facets_router
+from haechi_collector.api.forecast import forecast_router
 from haechi_collector.api.health import Readiness, health_router
 from haechi_collector.api.metrics import metrics_router
 from haechi_collector.api.places import Places
 from haechi_collector.api.questions import questions_router
+from haechi_collector.api.report import report_router
 from haechi_collector.api.requests import requests_router
 from haechi_collector.api.sessions import sessions_router
 from haechi_collector.api.spans import spans_router
@@ -51,7 +55,7 @@ def create_api(state: ApiState) -> FastAPI:
         yield
         await state.reader.close()
 
-    app = FastAPI(title="Haechi", version=version("haechi"), lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = DescribedApi(title="Haechi", version=version("haechi"), lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
     app.add_middleware(Access, gate=state.gate, any_host=state.any_host)
     app.include_router(health_router(state.readiness))
@@ -66,6 +70,9 @@ def create_api(state: ApiState) -> FastAPI:
     app.include_router(users_router(engine, places))
     app.include_router(requests_router(engine, places))
     app.include_router(facets_router(engine, places))
+    app.include_router(compare_router(engine, places))
+    app.include_router(forecast_router(engine, places))
+    app.include_router(report_router(engine, places))
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def index() -> str:

@@ -73,3 +73,18 @@ SPAN_SCORES_MAX: Final = 1_000
 
 LIST_PAGE_MAX: Final = 200
 """Sessions, users or requests of one page."""
+
+REPORT_TEXT_REQUESTS_MAX: Final = 200_000
+"""Requests whose texts a report reads, the newest of the window. Higher: it would not end in its time."""
+
+REPORT_TEXT_TOKENS_MAX: Final = 100_000_000
+"""Input tokens of those requests, about 400 MB of text, which are read four times."""
+
+REPORT_PROMPTS_MAX: Final = 20
+"""Groups of requests with the same beginning, of each of which two texts of 64 KiB are fetched."""
+
+REPORT_OF_A_KIND_MAX: Final = 10
+"""Recommendations of one kind."""
+
+REPORT_RECOMMENDATIONS_MAX: Final = 50
+"""Recommendations of one report."""
