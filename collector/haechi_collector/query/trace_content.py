@@ -79,9 +79,16 @@ def contexts(calls: Iterable[Row], left: int) -> tuple[list[dict[str, str]], boo
     return [{"span_id": span_id, "text": text} for text, span_id in texts.items()], is_cut
 
 
+def _words(part: dict[str, Any]) -> str:
+    """Return what people would read of a part: its text, or which tool it calls."""
+    content, name = part.get("content"), part.get("name")
+    if isinstance(content, str):
+        return content
+    return f"{name}({part.get('arguments') or ''})" if part.get("type") == "tool_call" and name else ""
+
+
 def excerpt(text: str) -> str:
     """Return the last words of stored messages that people would read, shortened; also of JSON that was cut off."""
-    found = [p.get("content") for m in _messages(text, "") for p in m["parts"] if isinstance(p, dict)]
-    said = [one for one in found if isinstance(one, str) and one]
+    said = [one for m in _messages(text, "") for p in m["parts"] if isinstance(p, dict) and (one := _words(p))]
     shown = " ".join((said[-1] if said else text).split())
     return shown if len(shown) <= _EXCERPT_CHARS else shown[: _EXCERPT_CHARS - 1] + "…"
