@@ -41,7 +41,7 @@ class Client:
         cert: path of a client certificate with its key, or the paths of the two.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  named, each what it says
         self,
         url: str = "http://localhost:8318",
         key: str | None = None,
@@ -97,6 +97,10 @@ class Client:
     ) -> answers.Forecast:
         """What the calendar month will cost, with an interval, and when a budget is used up."""
         return self._get(answers.Forecast, "costs/forecast", {"budget_usd": budget_usd, "at": at, **filters})
+
+    def report(self, **scope: Unpack[Scope]) -> answers.Report:
+        """What could be saved, computed from the requests of a window: ``recommendations``, the greatest first."""
+        return self._get(answers.Report, "costs/report", scope)
 
     def compare(
         self,

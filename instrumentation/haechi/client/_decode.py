@@ -7,7 +7,7 @@ None where it may be, else an error that names it.
 
 import types
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -37,7 +37,9 @@ def decode(kind: type[_Answer], value: Any) -> _Answer:
 def _of_class(kind: type) -> _Reader:
     hints = get_type_hints(kind)
     members = [
-        (one.name, one.name.rstrip("_"), reader_of(hints[one.name]), one.default is MISSING) for one in fields(kind)
+        # Without either default, both are the same mark.
+        (one.name, one.name.rstrip("_"), reader_of(hints[one.name]), one.default is one.default_factory)
+        for one in fields(kind)
     ]
 
     def read(value: Any) -> Any:

@@ -47,7 +47,7 @@ class _Key(AuthBase):
 class Connection:
     """Sends requests to one server. Close it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  named, each what it says
         self,
         url: str,
         key: str | None,
@@ -82,9 +82,10 @@ class Connection:
             Unreachable: there is no answer.
         """
         with self._asked("GET", path, parameters) as response:
+            body = b"".join(self._read(response))
             try:
-                return response.json()
-            except requests.JSONDecodeError:
+                return json.loads(body)
+            except ValueError:
                 raise Unreachable(f"{self.url}{path} does not answer with JSON; is it Haechi's web port?") from None
 
     @contextmanager

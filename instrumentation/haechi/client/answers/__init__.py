@@ -6,6 +6,7 @@ from haechi.client.answers.costs import Costs, CostsPoint, CostsRow, CostsTotal,
 from haechi.client.answers.facets import Facets, FacetValue
 from haechi.client.answers.forecast import Forecast, ForecastDay
 from haechi.client.answers.latency import Bin, Cell, Latency, LatencyPoint, LatencyRow, LatencyTotal
+from haechi.client.answers.report import Recommendation, Report
 from haechi.client.answers.requests import FailureGroup, FoundRequest, Requests
 from haechi.client.answers.sessions import JudgedTrace, ListedSession, Session, Sessions, SessionTrace
 from haechi.client.answers.spans import Attribute, Receipt, ReceiptLine, ScoreOfSpan, Span, Text
@@ -45,6 +46,8 @@ __all__ = [
     "ModelShare",
     "Receipt",
     "ReceiptLine",
+    "Recommendation",
+    "Report",
     "Requests",
     "ScoreOfSpan",
     "ScoreOfTrace",
