@@ -5,7 +5,8 @@ and body, ``default_format``, ``param_*``, ``database``, ``query_id``, harmless 
 errors as ``Code: N. DB::Exception: ...`` with ``X-ClickHouse-Exception-Code``. The answer is streamed, never held.
 
 Invariants: at most `limits.SQL_QUERIES_AT_ONCE` queries run (`places`); one that its client leaves, or that takes
-longer than `limits.SQL_SECONDS_MAX` and a grace, is stopped in the engine.
+longer than `limits.SQL_SECONDS_MAX` and a grace, is stopped in the engine. Texts are judged off the event loop, of
+those with more than `_LONG_CHARS` one at a time, so that 16 of 100,000 characters leave the interpreter to others.
 
 Source: https://clickhouse.com/docs/interfaces/http
 """
@@ -13,9 +14,9 @@ Source: https://clickhouse.com/docs/interfaces/http
 import asyncio
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.responses import PlainTextResponse, StreamingResponse
@@ -27,6 +28,7 @@ from haechi_collector.errors import StoreUnavailable
 from haechi_collector.gate.gate import Caller
 from haechi_collector.query import confine, sql_guard, sql_names
 from haechi_collector.query.sql import LIMITS, Answer, Query, SqlReader
+from haechi_collector.query.sql_guard import Verdict
 from haechi_collector.query.sql_lexer import SqlRefused
 
 _REFUSED: Final = (403, 497, "ACCESS_DENIED")
@@ -36,6 +38,7 @@ _TOO_LATE: Final = (504, 159, "TIMEOUT_EXCEEDED")
 _LEFT: Final = (499, 394, "QUERY_WAS_CANCELLED")
 _BODY_BYTES_MAX: Final = 4 * limits.SQL_CHARS_MAX  # a character of UTF-8 has at most four bytes
 _DEADLINE_S: Final = limits.SQL_SECONDS_MAX + limits.SQL_GRACE_S
+_LONG_CHARS: Final = 10_000
 _QUERY_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 # Clients send these; whoever they name, the query runs as our own reader, and sessions do not exist.
 _IGNORED: Final = frozenset(
@@ -49,45 +52,76 @@ _FORWARDED: Final = frozenset({"content-type", "content-encoding", "content-disp
 def sql_router(reader: SqlReader, shared: Places) -> APIRouter:
     """Build the route over one reader. ``shared`` are the places that all routes have together."""
     router = APIRouter(tags=["sql"])
-    places = shared.free
+    door = _Door(reader, shared.free)
 
     @router.get("/sql", response_class=StreamingResponse, operation_id="sql_get")
     @router.post("/sql", response_class=StreamingResponse, operation_id="sql_post")
     async def sql(request: Request) -> Response:
         """Run one read-only statement."""
         try:
-            query = await _query(request, reader.database)
+            return await door.answer(request, await _asked(request, reader.database))
         except SqlRefused as error:
             where = f" (at character {error.offset})" if error.offset else ""
             return _failure(_REFUSED, f"{error}{where}")
-        if places.locked():
-            return _failure(_BUSY, f"{limits.SQL_QUERIES_AT_ONCE} queries run already", {"Retry-After": "1"})
-        return await _answer(request, reader, query, places)
 
     return router
 
 
-async def _answer(request: Request, reader: SqlReader, query: Query, places: asyncio.Semaphore) -> Response:
-    await places.acquire()
-    deadline = asyncio.get_running_loop().time() + _DEADLINE_S
-    answer: Answer | None = None
-    try:
-        answer = await _unless_left(request, reader, query)
-    except StoreUnavailable as error:
-        return _failure(_UNREACHABLE, str(error))
-    except TimeoutError:
-        return _failure(_TOO_LATE, f"the query took longer than {limits.SQL_SECONDS_MAX} s")
-    finally:
+class _Door:
+    """Answers what was asked, in a place that is held until the last byte."""
+
+    def __init__(self, reader: SqlReader, places: asyncio.Semaphore) -> None:
+        self._reader = reader
+        self._places = places
+        self._long = asyncio.Semaphore(1)  # judging a long text takes a second of the interpreter
+
+    async def answer(self, request: Request, asked: "_Asked") -> Response:
+        """Answer one request.
+
+        Raises:
+            SqlRefused: the guard refuses the text.
+        """
+        if self._places.locked():
+            return _failure(_BUSY, f"{limits.SQL_QUERIES_AT_ONCE} queries run already", {"Retry-After": "1"})
+        await self._places.acquire()
+        deadline = asyncio.get_running_loop().time() + _DEADLINE_S
+        answer: Answer | None = None
+        try:
+            answer = await _unless_left(request, self._run(asked))
+        except StoreUnavailable as error:
+            return _failure(_UNREACHABLE, str(error))
+        except TimeoutError:
+            return _failure(_TOO_LATE, f"the query took longer than {limits.SQL_SECONDS_MAX} s")
+        finally:
+            if answer is None:
+                self._places.release()
         if answer is None:
-            places.release()
-    if answer is None:
-        return _failure(_LEFT, "the client left")
-    return _Streamed(answer, deadline, places, _headers(answer, query))
+            return _failure(_LEFT, "the client left")
+        return _Streamed(answer, deadline, self._places, _headers(answer, is_confined=asked.caller.sees is not None))
+
+    async def _run(self, asked: "_Asked") -> Answer:
+        if len(asked.text) <= _LONG_CHARS:
+            verdict = await self._judge(asked)
+        else:
+            async with self._long:
+                verdict = await self._judge(asked)
+        return await self._reader.run(asked.query(verdict))
+
+    async def _judge(self, asked: "_Asked") -> Verdict:
+        confined = asked.caller.sees is not None
+        judging = asyncio.ensure_future(
+            asyncio.to_thread(sql_guard.check, asked.text, self._reader.database, is_confined=confined)
+        )
+        try:
+            return await asyncio.shield(judging)
+        except asyncio.CancelledError:
+            await asyncio.wait({judging})  # a thread cannot be stopped: whoever leaves keeps the place until it ends
+            raise
 
 
-async def _unless_left(request: Request, reader: SqlReader, query: Query) -> Answer | None:
+async def _unless_left(request: Request, run: Coroutine[Any, Any, Answer]) -> Answer | None:
     """Start the query; None, and the query stopped, when the client leaves before the first byte."""
-    running = asyncio.ensure_future(reader.run(query))
+    running = asyncio.ensure_future(run)
     left = asyncio.ensure_future(_left(request))
     try:
         await asyncio.wait({running, left}, timeout=_DEADLINE_S, return_when=asyncio.FIRST_COMPLETED)
@@ -126,13 +160,13 @@ class _Streamed(StreamingResponse):
             await self._answer.close()
 
 
-def _headers(answer: Answer, query: Query) -> dict[str, str]:
+def _headers(answer: Answer, *, is_confined: bool) -> dict[str, str]:
     kept = {
         name: value
         for name, value in answer.headers.items()
         if name.lower() in _FORWARDED or name.lower().startswith("x-clickhouse-")
     }
-    if query.project is not None:  # what the engine read is not the project's rows alone
+    if is_confined:  # what the engine read is not the project's rows alone
         kept = {name: value for name, value in kept.items() if name.lower() not in _COUNTS}
     return kept
 
@@ -148,7 +182,30 @@ class _Options:
     settings: dict[str, str] = field(default_factory=dict)
 
 
-async def _query(request: Request, database: str) -> Query:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, read and not yet judged."""
+
+    text: str
+    options: _Options
+    caller: Caller
+    accept_encoding: str
+
+    def query(self, verdict: Verdict) -> Query:
+        """Return what is sent to the store for an accepted text."""
+        return Query(
+            sql=verdict.sql,
+            query_id=_query_id(self.options.query_id, self.caller),
+            default_format=self.options.default_format or "TabSeparated",
+            names_settings=verdict.names_settings,
+            parameters=self.options.parameters,
+            settings=self.options.settings,
+            accept_encoding=self.accept_encoding,
+            project=self.caller.sees,
+        )
+
+
+async def _asked(request: Request, database: str) -> _Asked:
     caller: Caller = request.state.caller
     options = _options(request, database)
     if caller.sees is not None:
@@ -156,17 +213,7 @@ async def _query(request: Request, database: str) -> Query:
             confine.check_setting(name)
     body = await _body(request)
     text = f"{options.query}\n{body}" if options.query and body else options.query or body
-    verdict = await asyncio.to_thread(sql_guard.check, text, database, is_confined=caller.sees is not None)
-    return Query(
-        sql=verdict.sql,
-        query_id=_query_id(options.query_id, caller),
-        default_format=options.default_format or "TabSeparated",
-        names_settings=verdict.names_settings,
-        parameters=options.parameters,
-        settings=options.settings,
-        accept_encoding=request.headers.get("accept-encoding", "identity"),
-        project=caller.sees,
-    )
+    return _Asked(text, options, caller, request.headers.get("accept-encoding", "identity"))
 
 
 def _query_id(wanted: str, caller: Caller) -> str:
@@ -183,8 +230,8 @@ def _options(request: Request, database: str) -> _Options:
     named = request.headers.get("x-clickhouse-database")
     for name, value in [*items, *([("database", named)] if named else [])]:
         _take(options, name, value, database)
-    if options.default_format and options.default_format not in sql_names.names().formats:
-        raise SqlRefused(f"the output format {options.default_format} is not answered here")
+    if options.default_format and (reason := sql_names.why_no_format(options.default_format)):
+        raise SqlRefused(reason)
     return options
 
 

@@ -120,6 +120,6 @@ def _ends_clause(tokens: list[Token], at: int) -> bool:
 
 
 def _check_format(token: Token) -> str:
-    if token.name not in sql_names.names().formats:
-        raise SqlRefused(f"the output format {token.name} is not answered here", token.start)
+    if reason := sql_names.why_no_format(token.name):
+        raise SqlRefused(reason, token.start)
     return token.name

@@ -130,7 +130,7 @@ def _check_table_node(node: exp.Table, reach: _Reach, start: int) -> None:
             raise SqlRefused(f"the table function {name} is not answered here", start)
         return
     if not isinstance(node.this, exp.Identifier) or node.args.get("catalog") is not None:
-        raise SqlRefused(f"{node.sql('clickhouse')[:80]} is not a table of ours", start)
+        raise SqlRefused("what is read here is no table of ours", start)
     _check_table(node.db, node.name, reach, start)
 
 
@@ -197,3 +197,10 @@ def _match_shape(shape: str, tables: list[tuple[str, str]], reach: _Reach, first
     if plain is None or "T" in shape.split():
         for db, name in tables:
             _check_table(db, name, reach, first.start)
+    elif shape.startswith(("SHOW TABLES FROM", "SHOW TABLES IN", "SHOW FULL TABLES FROM", "SHOW FULL TABLES IN")):
+        _check_database(tables[0][1], reach, first.start)
+
+
+def _check_database(name: str, reach: _Reach, start: int) -> None:
+    if name != reach.database and name.lower() not in {"system", "information_schema"}:
+        raise SqlRefused(f"the database {name} is not readable here; the database is {reach.database}", start)

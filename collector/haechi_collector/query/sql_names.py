@@ -29,6 +29,7 @@ class Names(NamedTuple):
     higher_order: frozenset[str]
     refused: dict[str, str]
     """Function to reason, so that a refusal can say why."""
+    refused_formats: dict[str, str]
 
 
 @cache
@@ -54,13 +55,18 @@ def names() -> Names:
         functions=_lower(functions),
         aggregates=_lower(sections["+ function: aggregate"]),
         higher_order=_lower(sections["+ function: higher order"]),
-        refused={
-            name.lower(): title.removeprefix("- function: ")
-            for title, listed in sections.items()
-            if title.startswith("- function: ")
-            for name in listed
-        },
+        refused={name.lower(): reason for name, reason in _refused(sections, "- function: ")},
+        refused_formats=dict(_refused(sections, "- format: ")),
     )
+
+
+def _refused(sections: dict[str, list[str]], kind: str) -> list[tuple[str, str]]:
+    return [
+        (name, title.removeprefix(kind))
+        for title, listed in sections.items()
+        if title.startswith(kind)
+        for name in listed
+    ]
 
 
 def _lower(listed: list[str]) -> frozenset[str]:
@@ -76,6 +82,14 @@ def is_function(name: str) -> bool:
         if name.lower() in names().aggregates:
             return True
     return False
+
+
+def why_no_format(name: str) -> str:
+    """Return why an output format is refused, '' when it is answered."""
+    if name in names().formats:
+        return ""
+    reason = names().refused_formats.get(name)
+    return f"the output format {name} is {f'refused: {reason}' if reason else 'not known here'}"
 
 
 def is_setting(name: str) -> bool:

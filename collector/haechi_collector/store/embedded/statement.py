@@ -79,12 +79,24 @@ def output_format(text: str) -> str | None:
     """Return the format that a query names itself (``... FORMAT name [SETTINGS ...]``), if it does."""
     if _first_word(text) in _SILENT or "format" not in text.lower():
         return None  # a long UPDATE is not read to its end for a word that it cannot have
+    clause = format_clause(text)
+    return clause.text if clause else None
+
+
+def format_clause(text: str) -> Piece | None:
+    """Return the name in a query's own ``FORMAT name``; it starts where the word FORMAT does."""
     words = [piece for piece in _outer(text) if piece.token is not Token.SPACE]
     for at in range(len(words) - 2, -1, -1):
         if words[at].text.upper() == "FORMAT" and words[at + 1].token is Token.WORD:
             after = words[at + 2].text.upper() if at + 2 < len(words) else ""
-            return words[at + 1].text if after in {"", ";", "SETTINGS", "INTO"} else None
+            is_clause = after in {"", ";", "SETTINGS", "INTO"}
+            return words[at + 1]._replace(start=words[at].start) if is_clause else None
     return None
+
+
+def text_end(text: str) -> int:
+    """Return where a single statement ends: at its semicolon, or with the text."""
+    return next((piece.start for piece in _outer(text) if piece.token is Token.END), len(text))
 
 
 def is_streamed(text: str) -> bool:

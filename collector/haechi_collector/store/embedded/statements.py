@@ -1,7 +1,8 @@
 """Carrying out one request's statement: read it, run it as its user, write the answer.
 
 Order: user, statement (or the head of an INSERT), settings and limits, classification, then the engine. Data of an
-INSERT goes to the engine a megabyte at a time as it arrives; a SELECT in a joinable format leaves as it is made.
+INSERT goes to the engine a megabyte at a time as it arrives; the result of a SELECT leaves as it is made, whatever its
+format (`formats`, `pour`).
 """
 
 import io
@@ -21,6 +22,7 @@ from haechi_collector.store.embedded.body import Body, chunks, decoded, read
 from haechi_collector.store.embedded.engine import Engine, Session, Tally
 from haechi_collector.store.embedded.failure import BAD_ARGUMENTS, QUERY_IS_TOO_LARGE, SYNTAX_ERROR, Failure
 from haechi_collector.store.embedded.packing import FrameReader
+from haechi_collector.store.embedded.pour import Poured
 from haechi_collector.store.embedded.request import Request, with_form
 from haechi_collector.store.embedded.statement import (
     InsertHead,
@@ -140,8 +142,9 @@ class _Run:
 
     def query(self, sql: str, has_left: Callable[[], bool]) -> None:
         format_ = output_format(sql) or self.request.format or _DEFAULT_FORMAT
-        streams = formats.is_joinable(format_) and is_streamed(sql)
-        if not streams:
+        pours = is_streamed(sql) and not formats.is_joinable(format_) and "OUTFILE" not in sql.upper()
+        streams = is_streamed(sql) and formats.is_joinable(format_)
+        if not (streams or pours):
             self.settings.setdefault("max_result_bytes", str(STORE_WHOLE_RESULT_BYTES_MAX))
         self.answer.headers |= {"X-ClickHouse-Format": format_, "Content-Type": formats.content_type(format_)}
         with self.engine.session(self.user, self.settings, self.request.database) as session:
@@ -149,6 +152,8 @@ class _Run:
             progress = self._watch(session, has_left)
             if streams:
                 self._stream(session, sql, format_, progress)
+            elif pours:
+                self._pour(session, sql, format_, progress)
             else:
                 self._whole(session, sql, format_, progress)
 
@@ -160,23 +165,37 @@ class _Run:
 
     def _stream(self, session: Session, sql: str, format_: str, progress: Mapping[str, int]) -> None:
         with closing(session.stream(sql, format_, self.request.params)) as documents:
-            parts = self._joined(format_, documents, progress)
-            if self.request.waits_for_end:
-                self.answer.spool(parts, str(self.engine.temporary))
-            else:
-                self.answer.stream(parts)
+            self._send(self._joined(format_, documents, progress))
+
+    def _pour(self, session: Session, sql: str, format_: str, progress: Mapping[str, int]) -> None:
+        query_id = self.settings["log_comment"]
+        poured = Poured(session, sql, format_, lambda: self.engine.kill(query_id, self.user, "Null"))
+        with closing(poured.parts(self.request.params)) as parts:
+            self._send(self._counted(parts, progress, lambda: poured.tally))
+
+    def _send(self, parts: Iterator[bytes]) -> None:
+        if self.request.waits_for_end:
+            self.answer.spool(parts, str(self.engine.temporary))
+        else:
+            self.answer.stream(parts)
 
     def _joined(
         self, format_: str, documents: Iterator[bytes], progress: Mapping[str, int]
     ) -> Generator[bytes, None, None]:
         try:
-            for part in formats.joined(format_, documents):
-                if not self.answer.begun:
-                    self._add_progress(progress)
-                    self.answer.headers["X-ClickHouse-Summary"] = summary(_tally(progress))
-                yield part
+            yield from self._counted(formats.joined(format_, documents), progress, lambda: None)
         except ValueError as error:
             raise Failure(BAD_ARGUMENTS, str(error)) from None
+
+    def _counted(
+        self, parts: Iterator[bytes], progress: Mapping[str, int], whole: Callable[[], Tally | None]
+    ) -> Generator[bytes, None, None]:
+        """Put the counts so far, or those of the whole when it is done already, into the headers."""
+        for part in parts:
+            if not self.answer.begun:
+                self._add_progress(progress)
+                self.answer.headers["X-ClickHouse-Summary"] = summary(whole() or _tally(progress))
+            yield part
 
     def _watch(self, session: Session, has_left: Callable[[], bool]) -> Mapping[str, int]:
         """Collect the engine's latest progress when it is asked for; stop a statement whose client left, likewise."""
