@@ -57,10 +57,18 @@ def cost(view: View, row: Row) -> Html:
     return tag("div", money(row["cost_usd"]), tag("span", note, class_="h-warn"), class_="t-two")
 
 
-def feedback(row: Row) -> Html:
-    """Return thumbs up and down; nothing where there are none."""
+def feedback(view: View, row: Row) -> Html:
+    """Return thumbs up and down; a dash where there are none."""
     up, down = row["thumbs_up"], row["thumbs_down"]
-    return join([f"{up} 👍 " if up else "", f"{down} 👎" if down else ""]) if up or down else Html(formats.NONE)
+    if not up and not down:
+        return tag("span", formats.NONE)
+    said_so = view.t(own.THUMBS, up=up, down=down)
+    shown = [
+        tag("span", f"▲ {up}", class_="h-good") if up else None,
+        " ",
+        tag("span", f"▼ {down}", class_="h-bad") if down else None,
+    ]
+    return tag("span", shown, title=said_so, aria_label=said_so)
 
 
 def marked(text: str, wanted: str) -> Html:

@@ -38,7 +38,7 @@ def _totals(view: View, answer: dict[str, Any] | None) -> Html:
             Tile(t(words.COST), money(answer["cost_usd"], "cost"), sub=_unpriced(view, answer)),
             Tile(t(own.P95), duration(answer["p95_latency_ms"], "p95_latency")),
             Tile(t(own.HALLUCINATIONS), percent(answer["hallucination_rate"], "hallucination_rate")),
-            Tile(t(own.FEEDBACK), feedback(answer), sub=who),
+            Tile(t(own.FEEDBACK), feedback(view, answer), sub=who),
         ]
     )
 

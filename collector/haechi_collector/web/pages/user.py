@@ -21,8 +21,8 @@ def build(view: View) -> None:
     view.html(found, lambda answer: _totals(view, answer))
     with view.grid("cols-2"):
         view.chart(own.PER_DAY, found, lambda answer: _daily(view, answer))
-        view.html(found, lambda answer: _models(view, answer), title=words.MODELS)
-    view.html(found, lambda answer: _sessions(view, answer), title=own.SESSIONS)
+        view.html(found, lambda answer: _models(view, answer), title=words.MODELS, classes="is-flush")
+    view.html(found, lambda answer: _sessions(view, answer), title=own.SESSIONS, classes="is-flush")
 
 
 def _totals(view: View, answer: dict[str, Any] | None) -> Html:
@@ -37,7 +37,7 @@ def _totals(view: View, answer: dict[str, Any] | None) -> Html:
             Tile(t(own.SESSIONS), whole(answer["sessions"], "sessions")),
             Tile(t(own.DAYS_ACTIVE), whole(answer["days_active"], "days_active")),
             Tile(t(own.P95), duration(answer["p95_latency_ms"], "p95_latency")),
-            Tile(t(own.FEEDBACK), feedback(answer)),
+            Tile(t(own.FEEDBACK), feedback(view, answer)),
         ]
     )
 

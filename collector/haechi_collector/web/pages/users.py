@@ -46,7 +46,7 @@ def _list(view: View, answer: dict[str, Any]) -> Html:
         Column(t(words.TOKENS), tokens, is_number=True),
         Column(t(words.COST), lambda row: cost(view, row), is_number=True),
         Column(t(own.P95), lambda row: duration(row["p95_latency_ms"]), is_number=True),
-        Column(t(own.FEEDBACK), feedback),
+        Column(t(own.FEEDBACK), lambda row: feedback(view, row)),
     ]
     listed = table(columns, rows, href=lambda row: _href(view, row), label=t(own.USERS))
     return join([listed, pager(view, answer["next_cursor"])])
