@@ -41,6 +41,6 @@ class Attributes(Answer):
     from_: Time = Field(alias="from", description="Of the spans that were read")
     to: Time
     is_sampled: bool = Field(description="The window holds more: its newest spans were read", examples=[False])
-    spans: int = Field(description="How many were read, at most about 200,000", examples=[5310])
+    spans: int = Field(description="How many were read, at most 200,000", examples=[5310])
     attributes: list[AttributeKey]
     attributes_in_all: int = Field(description="How many there are; `attributes` holds up to `limit`", examples=[24])

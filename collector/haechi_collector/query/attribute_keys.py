@@ -31,8 +31,8 @@ async def attribute_keys(engine: Engine, scope: Scope, limit: int) -> dict[str, 
     Raises:
         TooExpensive, StoreUnavailable, StoreError: as `Engine.ask`.
     """
-    cut = (await engine.ask(_beginning_of_newest(scope))).rows
-    read = replace(scope, window=replace(scope.window, from_ns=cut[0]["t"])) if cut else scope
+    cut = (await engine.ask(_first_beyond(scope))).rows
+    read = replace(scope, window=replace(scope.window, from_ns=cut[0]["t"] + 1)) if cut else scope
     table = await engine.ask(_keys(read, limit))
     spans = await engine.ask(_count(read))
     return {
@@ -45,9 +45,10 @@ async def attribute_keys(engine: Engine, scope: Scope, limit: int) -> dict[str, 
     }
 
 
-def _beginning_of_newest(scope: Scope) -> Statement:
+def _first_beyond(scope: Scope) -> Statement:
+    """Ask for the newest span that is not read."""
     values = Values()
-    tail = f"ORDER BY start_time DESC LIMIT 1 OFFSET {limits.ATTRIBUTE_SPANS_MAX - 1}"
+    tail = f"ORDER BY start_time DESC LIMIT 1 OFFSET {limits.ATTRIBUTE_SPANS_MAX}"
     newest = f"SELECT start_time FROM spans WHERE {scope.spans(values)} {tail}"  # noqa: S608  bound values
     return Statement(f"SELECT toUnixTimestamp64Nano(start_time) AS t FROM ({newest})", values.bound)  # noqa: S608  bound values
 
