@@ -22,7 +22,13 @@ COMMON = "common"
 _FORMATS = {"decimal": "Decimal", "date-time": "datetime", "date": "date"}
 _SCALARS = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}
 _NOTE = "Written by docs/make_client.py: change the API's models instead."
-_UNSAID = ("US dollars, exact, as text", "RFC 3339", "From 0 to 1; null where there is nothing to count")
+_UNSAID = (
+    "US dollars, exact, as text",
+    "US dollars as text",
+    "A number; text where the unit is usd",
+    "RFC 3339",
+    "From 0 to 1; null where there is nothing to count",
+)
 """Descriptions of types that many fields have; Python's types and the names of the fields say the same."""
 
 

@@ -5,12 +5,15 @@ changes; an error is described with the media type that it really has; every ope
 how a key is sent and how it is refused; filters by attribute are an object whose members are query parameters.
 """
 
+from copy import deepcopy
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from haechi_collector.api.access import BARE
+from haechi_collector.api.described_probes import OPERATIONS
+from haechi_collector.api.examples import add_examples
 from haechi_collector.api.problems import MEDIA_TYPE
 from haechi_collector.query.dimensions import ATTRIBUTE
 
@@ -64,15 +67,17 @@ def _name(route: APIRoute) -> str:
 def _completed(schema: dict[str, Any]) -> dict[str, Any]:
     schema["components"]["securitySchemes"] = _KEYS
     for path, operations in schema["paths"].items():
-        for operation in operations.values():
-            _complete(path, operation)
+        for method, operation in operations.items():
+            _complete(path, method, operation)
+    add_examples(schema)
     return schema
 
 
-def _complete(path: str, operation: dict[str, Any]) -> None:
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    operation.update(deepcopy(OPERATIONS.get(path, {}).get(method, {})))
     parameters = operation.get("parameters", [])
     if "service" in {one["name"] for one in parameters}:
-        parameters.append(_ATTRIBUTES)
+        parameters.append(deepcopy(_ATTRIBUTES))
     responses = operation["responses"]
     if path not in BARE:
         operation["security"] = [{}, *({name: []} for name in _KEYS)]

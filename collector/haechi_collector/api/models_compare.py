@@ -8,7 +8,11 @@ from haechi_collector.api.models import Money, Share, Time
 
 Figure = Annotated[
     float | str | None,
-    Field(description="A number; text where the unit is usd; null where it is not known", examples=[812.4]),
+    Field(
+        description="A number; text where the unit is usd; null where it is not known",
+        examples=[812.4],
+        json_schema_extra={"format": "decimal"},
+    ),
 ]
 
 
@@ -22,28 +26,29 @@ class ComparedSide(_Answer):
     label: str = Field(examples=["4"])
     from_: Time = Field(alias="from")
     to: Time
-    requests: int
+    requests: int = Field(examples=[31])
     independent_units: int = Field(
-        description="Sessions, and traces without one, that the requests belong to; counted to about 1 %"
+        description="Sessions, and traces without one, that the requests belong to; counted to about 1 %",
+        examples=[420],
     )
-    requests_per_minute: float
+    requests_per_minute: float = Field(examples=[3.5])
     error_rate: Share
-    avg_latency_ms: float | None
-    p50_latency_ms: float | None
-    p95_latency_ms: float | None
-    p99_latency_ms: float | None
-    avg_ttft_ms: float | None
-    p50_ttft_ms: float | None
-    p95_ttft_ms: float | None
-    p99_ttft_ms: float | None
-    tokens_per_second: float | None = Field(description="Mean over the requests that have it")
-    input_tokens_per_request: float | None
-    output_tokens_per_request: float | None
+    avg_latency_ms: float | None = Field(examples=[1120.4])
+    p50_latency_ms: float | None = Field(examples=[812.4])
+    p95_latency_ms: float | None = Field(examples=[2911.2])
+    p99_latency_ms: float | None = Field(examples=[5120.9])
+    avg_ttft_ms: float | None = Field(examples=[342.9])
+    p50_ttft_ms: float | None = Field(examples=[301.2])
+    p95_ttft_ms: float | None = Field(examples=[702.6])
+    p99_ttft_ms: float | None = Field(examples=[1203.0])
+    tokens_per_second: float | None = Field(description="Mean over the requests that have it", examples=[61.3])
+    input_tokens_per_request: float | None = Field(examples=[1310.2])
+    output_tokens_per_request: float | None = Field(examples=[84.6])
     total_cost_usd: Money
     cost_per_request_usd: Money
-    unpriced_requests: int
+    unpriced_requests: int = Field(examples=[0])
     cached_share: Share
-    avg_quality_score: float | None
+    avg_quality_score: float | None = Field(examples=[0.91])
     hallucination_rate: Share
     thumbs_up_rate: Share
 

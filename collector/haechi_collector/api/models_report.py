@@ -26,7 +26,7 @@ class Recommendation(_Answer):
         description="Parameters of /api/v1/traces that show examples",
         examples=[{"from": "2026-11-21T09:00:00Z", "to": "2026-11-22T09:00:00Z", "prompt": "support-answer"}],
     )
-    assumptions: list[str]
+    assumptions: list[str] = Field(examples=[["Cached input costs half"]])
 
 
 class Report(_Answer):
@@ -34,7 +34,7 @@ class Report(_Answer):
 
     from_: Time = Field(alias="from")
     to: Time
-    requests: int
+    requests: int = Field(examples=[31])
     cost_usd: Money
     texts_from: Time = Field(description="Texts were read from here on; later than `from` when there are too many")
     is_sampled: bool = Field(description="Whether texts of a part of the window alone were read")

@@ -28,7 +28,7 @@ class Attributes(Answer):
     Attributes:
         from_: of the spans that were read
         is_sampled: the window holds more: its newest spans were read
-        spans: how many were read, at most about 200,000
+        spans: how many were read, at most 200,000
         attributes_in_all: how many there are; `attributes` holds up to `limit`
     """
 

@@ -49,24 +49,19 @@ class Difference(Answer):
     """One metric: a less b, and where the true difference lies.
 
     Attributes:
-        a: A number; text where the unit is usd; None where it is not known
-        b: A number; text where the unit is usd; None where it is not known
-        difference: A number; text where the unit is usd; None where it is not known
         relative: difference / b; None where b is 0 or not known
-        low: A number; text where the unit is usd; None where it is not known
-        high: A number; text where the unit is usd; None where it is not known
         confidence: of this line alone
         verdict: whether a is higher than b beyond chance; `too few` where no interval can be given
     """
 
     metric: str
     unit: Literal["requests", "requests/min", "share", "ms", "tokens/s", "tokens", "usd", "score"]
-    a: float | str | None
-    b: float | str | None
-    difference: float | str | None
+    a: float | Decimal | None
+    b: float | Decimal | None
+    difference: float | Decimal | None
     relative: float | None
-    low: float | str | None
-    high: float | str | None
+    low: float | Decimal | None
+    high: float | Decimal | None
     confidence: float
     method: str
     verdict: Literal["higher", "lower", "no clear difference", "too few"]

@@ -1,7 +1,7 @@
 """What `forecast` answers. Written by docs/make_client.py: change the API's models instead."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from haechi.client._answer import Answer
@@ -14,16 +14,13 @@ class ForecastDay(Answer):
     Attributes:
         date: A day in UTC
         cost_usd: spent, exact; None for days to come
-        forecast_usd: US dollars as text, six digits; None where there is no forecast
-        low_usd: US dollars as text, six digits; None where there is no forecast
-        high_usd: US dollars as text, six digits; None where there is no forecast
     """
 
-    date: str
+    date: date
     cost_usd: Decimal | None
-    forecast_usd: str | None
-    low_usd: str | None
-    high_usd: str | None
+    forecast_usd: Decimal | None
+    low_usd: Decimal | None
+    high_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -34,8 +31,6 @@ class Forecast(Answer):
         at: the moment the forecast is made for
         spent_usd: since the first of the month, exact
         forecast_usd: of the whole month: spent and to come
-        low_usd: US dollars as text, six digits; None where there is no forecast
-        high_usd: US dollars as text, six digits; None where there is no forecast
         confidence: chance that the month ends between low and high
         unpriced_requests: of the month so far; they are in no amount here
         budget_usd: as it was asked for
@@ -50,16 +45,16 @@ class Forecast(Answer):
     month: str
     at: datetime
     spent_usd: Decimal | None
-    forecast_usd: str | None
-    low_usd: str | None
-    high_usd: str | None
+    forecast_usd: Decimal | None
+    low_usd: Decimal | None
+    high_usd: Decimal | None
     confidence: float
     unpriced_requests: int
     days: list[ForecastDay]
     budget_usd: Decimal | None
-    budget_reached_on: str | None
-    budget_reached_earliest: str | None
-    budget_reached_latest: str | None
+    budget_reached_on: date | None
+    budget_reached_earliest: date | None
+    budget_reached_latest: date | None
     days_until_budget: int | None
     method: str | None
     based_on_days: int
