@@ -28,7 +28,7 @@ FLOORS = [
         "cli_reprice",
         "cli_sql",
     },
-    {"app", "doctor", "doctor_access", "doctor_check", "doctor_journal", "doctor_keeping", "demo"},
+    {"app", "doctor", "doctor_access", "doctor_check", "doctor_journal", "doctor_keeping", "demo", "web_process"},
     {"opening"},
     {"web", "api", "receive"},
     {
@@ -47,10 +47,10 @@ FLOORS = [
     {"pipeline"},
     {"store", "stages", "detect", "journal", "decode", "gate", "metadata"},
     {"access", "config", "batch"},
-    {"control", "errors", "limits", "logs", "memory", "memory_use", "sink", "sockets"}
+    {"child", "control", "errors", "limits", "logs", "memory", "memory_use", "sink", "sockets"}
     | {"stop_signals", "telemetry", "times", "turn"},
 ]
-READ_SIDE = {"api", "web", "query"}
+READ_SIDE = {"api", "web", "query", "web_process"}
 WAY_IN = {"receive", "intake", "journal", "writer", "carry", "ledger"}
 
 FUNCTION_LINES_MAX = 50

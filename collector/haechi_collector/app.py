@@ -16,8 +16,6 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Final
 
 from haechi_collector import logs
-from haechi_collector.api.app import ApiState, create_api
-from haechi_collector.api.server import WebServer
 from haechi_collector.config import Config
 from haechi_collector.control import Control
 from haechi_collector.dead_letters import DeadLetters
@@ -34,7 +32,6 @@ from haechi_collector.limits import JOURNAL_FULL_SHARE
 from haechi_collector.memory import collect_rarely, keep_freed_memory
 from haechi_collector.opening import make_data_dir, open_store, price_book, retention_of
 from haechi_collector.pipeline import Pipeline
-from haechi_collector.query.sql import SqlReader
 from haechi_collector.receive.admission import Admission
 from haechi_collector.receive.grpc import GrpcReceiver
 from haechi_collector.receive.http import http_app
@@ -48,6 +45,8 @@ from haechi_collector.store.migrate import migrate
 from haechi_collector.store.supervisor import EmbeddedStore
 from haechi_collector.store.tables import Tables
 from haechi_collector.telemetry import Metrics
+from haechi_collector.web_process.metrics import told
+from haechi_collector.web_process.supervisor import WebProcess
 from haechi_collector.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -83,6 +82,7 @@ class Collector:
         self._gate: Gate = OpenGate()
         self._tls: Tls | None = None
         self._store: EmbeddedStore | None = None
+        self._web: WebProcess | None = None
         self._writer: Writer | None = None
         self._stopping = stopping
         self._undo = ExitStack()
@@ -110,10 +110,12 @@ class Collector:
         # The journal first: it tells a second collector on this directory at once that there is one.
         journal = Journal(c.data_dir / "journal", c.journal_bytes_max)
         self._undo.callback(journal.close)
+        web = self._prepare_web()
         writer_dsn, reader_dsn = self._start_store()
         tell_ledger(journal, self._metrics)
         pipeline = Pipeline(book, self._metrics, token_counting=c.token_counting, retention_days=c.retention_days)
-        self._open_web(reader_dsn)
+        self._undo.callback(web.stop)  # before the store
+        web.serve(reader_dsn)
         self._open_doors(Intake(journal, self._metrics), journal)
         client = self._wait_for_tables(writer_dsn)
         self._undo.callback(client.close)
@@ -133,13 +135,14 @@ class Collector:
         self._undo.close()
 
     def parts(self) -> dict[str, str]:
-        """Each part's state: ``ok`` or why it does not work (`api.health.Readiness`)."""
+        """Each part's state: ``ok`` or why it does not work. Asked by the web process and by `haechi doctor`."""
         store = self._store.state if self._store else None
-        down = f"{store.name}: {store.reason}".rstrip(": ") if store and store.name != "up" else ""
+        down = store.complaint if store else ""
         alive = self._writer is not None and self._writer.alive
         return {
             "doors": "ok" if {"grpc", "http"} <= self.addresses.keys() else "opening",
             "store": down or self._waiting_for or "ok",
+            "web": (self._web.state.complaint if self._web else "starting") or "ok",
             "writer": "ok" if alive else self._waiting_for or "a thread of the writer has ended",
         }
 
@@ -157,7 +160,10 @@ class Collector:
             self._gate = gate
 
     def own_key(self, scope: KeyScope) -> str | None:
-        """Return a key for a part of this process tree, such as the sample traffic; None when nobody is asked."""
+        """Return a key of the OTLP doors for a part of this process tree, such as the sample traffic.
+
+        None when nobody is asked. The web process has a gate of its own, which does not know it.
+        """
         return self._gate.issue("default", frozenset({scope})) if isinstance(self._gate, KeyGate) else None
 
     def _start_store(self) -> tuple[Dsn, Dsn]:
@@ -175,15 +181,15 @@ class Collector:
         self.addresses["store"] = self._store.dsn.address
         return self._store.dsn, self._store.reader_dsn
 
-    def _open_web(self, dsn: Dsn) -> None:
-        c = self._config
-        reader = SqlReader(dsn.url, dsn.user, dsn.password, dsn.database)
-        # Where nobody has said that everyone may come in, only those of this machine may.
-        any_host = self._gate.asks or c.auth == "none"
-        state = ApiState(self, self._metrics.registry, reader, self._gate, any_host=any_host)
-        web = WebServer(create_api(state), c.host, c.web_port, self._tls)
-        self.addresses["web"] = f"{c.host}:{web.start()}"
-        self._undo.callback(web.stop, _DOOR_GRACE_S)
+    def _prepare_web(self) -> WebProcess:
+        """Bind the web port, and let its process import its modules while the store starts."""
+        questions = {"parts": self.parts, "metrics": lambda: told(self._metrics.registry)}
+        web = WebProcess(self._config, questions, self._metrics.counter("haechi_web_restarts_total").inc)
+        self._undo.callback(web.stop)
+        web.prepare()
+        self._web = web
+        self.addresses["web"] = f"{self._config.host}:{web.port}"
+        return web
 
     def _open_keeping(self, client: StoreClient, journal: Journal, pipeline: Pipeline, writer: Writer) -> None:
         """Start retention, and the socket for the commands that a running collector carries out."""
@@ -260,7 +266,8 @@ class Collector:
             for name in SIGNALS:
                 self._metrics.gauge("haechi_journal_rows", name).set(journal.rows(name))
             self._metrics.gauge("haechi_journal_bytes").set(journal.size)
-            self._metrics.gauge("haechi_store_up").set(self.parts()["store"] == "ok")
+            for part in ("store", "web"):
+                self._metrics.gauge(f"haechi_{part}_up").set(self.parts()[part] == "ok")
 
 
 def serve(config: Config, *, demo: bool = False) -> int:

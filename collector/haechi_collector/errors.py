@@ -15,6 +15,7 @@
     │   ├── TooLarge              over a declared limit, before or after decompression
     │   └── UnsupportedEncoding   a content encoding or type that we do not read
     ├── MetadataUnavailable       the metadata database does not answer, or refused
+    ├── WebUnavailable            the web port's process does not start
     └── StoreError                ClickHouse refused, with its own code
         ├── TooExpensive          a question took more time, memory or rows than it may
         └── StoreUnavailable      ClickHouse did not answer, or asked for a pause
@@ -107,6 +108,12 @@ class MetadataUnavailable(HaechiError):
     """The metadata database does not answer or refused a statement; it may pass."""
 
     code = "metadata_unavailable"
+
+
+class WebUnavailable(HaechiError):
+    """The process of the web port ended or was silent at its start; its log says why."""
+
+    code = "web_unavailable"
 
 
 class StoreError(HaechiError):

@@ -137,14 +137,40 @@ KEY_USAGE_DAYS: Final = 35
 KEY_NAME_CHARS_MAX: Final = 100
 """Length of a key's name; it is shown in a table."""
 
-LOGIN_BYTES_MAX: Final = 4096
-"""Body of the page's login form. A key has 80 characters."""
+LOGIN_BYTES_MAX: Final = 65_536
+"""Body of the page's login form. A key has 80 characters; the page to come back to, LOGIN_NEXT_CHARS_MAX, escaped."""
+
+LOGIN_NEXT_CHARS_MAX: Final = 20_000
+"""Path and query of the page to come back to after login; a longer one leads to the first page."""
 
 LOGIN_S: Final = 43_200
 """How long a browser keeps the key of a login: half a day."""
 
 METADATA_WAIT_S: Final = 10.0
 """How long a statement on the metadata waits for another one's lock, or for a connection."""
+
+# --- the web process -------------------------------------------------------------------------------------------
+WEB_READY_S: Final = 60.0
+"""How long the web port's process may take until it answers. It takes a second or two; where memory is short, more."""
+
+WEB_STOP_S: Final = 5.0
+"""How long open answers of the web port may go on after a request to end. Longer: one slow query holds up the end."""
+
+WEB_RESTART_DELAYS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Waits before the first, second, ... restart of a web process that died; the last one repeats. Requests wait."""
+
+WEB_PARENT_ANSWER_S: Final = 3.0
+"""How long /readyz and /metrics wait for the collector's process. Longer than a probe waits: it learns nothing."""
+
+WEB_CONNECTIONS_MAX: Final = 512
+"""Connections of the web port, those of open pages too; one more is answered 503."""
+
+PAGE_CLIENTS_MAX: Final = 200
+"""Open pages that are connected (WebSocket). Higher: about a megabyte each. Lower: a team that leaves tabs open keeps
+itself out."""
+
+PAGE_MESSAGE_BYTES_MAX: Final = 1 * MIB
+"""Longest message that a page's browser sends: an SQL text of SQL_CHARS_MAX, escaped. Higher: memory for strangers."""
 
 # --- decoding --------------------------------------------------------------------------------------------
 DECODED_ROWS_MAX: Final = 1_000_000

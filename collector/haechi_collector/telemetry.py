@@ -214,6 +214,56 @@ DEFINITIONS: Final = (
         "Near `retention_bytes_max` the oldest days are about to leave.",
     ),
     Definition(
+        "haechi_web_up",
+        Gauge,
+        (),
+        "1 while the process of the web port works, else 0.",
+        "The log says why it ended; it is started again by itself.",
+    ),
+    Definition(
+        "haechi_web_restarts_total",
+        Counter,
+        (),
+        "How often the process of the web port died and was started again.",
+        "Grows: read the log for its last words; a query may have taken all memory.",
+    ),
+    Definition(
+        "haechi_web_requests_total",
+        Counter,
+        ("route", "status"),
+        "Requests of the web port, by route as docs/api.md writes it (`page`, `other`) and status (2xx, 4xx, 5xx).",
+        "`5xx` grows: the store or the collector's process does not answer; /readyz names it.",
+    ),
+    Definition(
+        "haechi_web_request_seconds",
+        Histogram,
+        ("route",),
+        "Time from the head of a request to the end of its answer, in seconds.",
+        "Slow routes read too much: shorter windows, more filters.",
+    ),
+    Definition(
+        "haechi_queries_total",
+        Counter,
+        ("outcome",),
+        "Statements that the web port sent to the store: answered, refused (by ClickHouse), failed (no answer), "
+        "left (by the one who asked).",
+        "`failed`: the store is down. `refused`: a question costs more than it may, or SQL is wrong.",
+    ),
+    Definition(
+        "haechi_query_seconds",
+        Histogram,
+        (),
+        "Time of one such statement until its answer was read, in seconds.",
+        "Above 1 s: windows are wide, or the store lacks CPU or memory.",
+    ),
+    Definition(
+        "haechi_page_clients",
+        Gauge,
+        (),
+        "Open pages that are connected.",
+        "Near 200 further ones are refused.",
+    ),
+    Definition(
         "haechi_late_content_total",
         Counter,
         ("outcome",),
@@ -223,13 +273,34 @@ DEFINITIONS: Final = (
 )
 
 
-class Metrics:
-    """The metrics above in a registry of their own, one attribute per name without its `haechi_` prefix."""
+GATE: Final = frozenset({"haechi_key_requests_total", "haechi_key_bytes_total", "haechi_denied_requests_total"})
+"""What the gate counts, in each process that has one."""
 
-    def __init__(self) -> None:
+WEB: Final = frozenset(
+    {
+        "haechi_web_requests_total",
+        "haechi_web_request_seconds",
+        "haechi_queries_total",
+        "haechi_query_seconds",
+        "haechi_page_clients",
+    }
+)
+"""What the web process alone counts."""
+
+
+class Metrics:
+    """The metrics of one process in a registry of their own.
+
+    Args:
+        names: those that it counts; by default all but the web process's.
+    """
+
+    def __init__(self, names: frozenset[str] | None = None) -> None:
         self.registry = CollectorRegistry()
         self._metrics: dict[str, Counter | Gauge | Histogram] = {}
         for d in DEFINITIONS:
+            if d.name in WEB if names is None else d.name not in names:
+                continue
             options = {"buckets": _SECONDS} if d.kind is Histogram else {}
             self._metrics[d.name] = d.kind(d.name, d.help, d.labels, registry=self.registry, **options)  # type: ignore[arg-type]
 
@@ -262,6 +333,11 @@ class Metrics:
         self.counter("haechi_requests_total", transport, signal, outcome).inc()
         self.counter("haechi_request_bytes_total", transport, signal).inc(size)
         self.histogram("haechi_request_seconds", transport, signal).observe(seconds)
+
+    def observe_query(self, outcome: str, seconds: float) -> None:
+        """Count one statement of the web port (the reader's observer)."""
+        self.counter("haechi_queries_total", outcome).inc()
+        self.histogram("haechi_query_seconds").observe(seconds)
 
 
 class _Told(Collector):

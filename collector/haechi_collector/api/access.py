@@ -4,8 +4,11 @@ Guarantees: nobody gets past it without a key that has the scope of the route, w
 that is not listed here needs ``read`` to be read and ``admin`` for anything else, so that a new one is closed until
 somebody has thought about it. Answered without a key: ``/healthz`` and ``/readyz``, bare, for probes that carry none.
 
-A browser logs in with a form: the key goes into a cookie that scripts cannot read and other sites cannot send, nor do
-their forms count when the browser adds a password by itself (``Sec-Fetch-Site``). Where nobody is asked because only
+A browser logs in with a form, which leads back to the page that was asked for: the key goes into a cookie that scripts
+cannot read and other sites cannot send, nor do their forms count when the browser adds a password by itself
+(``Sec-Fetch-Site``). An open page speaks over WebSocket, or posts where that is blocked (``/_nicegui_ws/``): a key that
+may read may do so, and no page of another site: there the Origin must be the Host (cross-site WebSocket hijacking; the
+same-origin policy does not hold for WebSockets). Where nobody is asked because only
 this machine reaches the port, the Host must be an address or localhost: a web page cannot come in through a name of
 its own that points here (DNS rebinding).
 
@@ -13,27 +16,23 @@ The caller is in ``request.state.caller`` (`gate.gate.Caller`; None on the bare 
 """
 
 import ipaddress
-from http.cookies import Morsel, SimpleCookie
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from haechi_collector.api.login import FIRST_PAGE, LOGIN, LOGOUT, cookie, form, read_form, target_of
 from haechi_collector.api.problems import problem
 from haechi_collector.errors import Denied, Forbidden, HaechiError, OverQuota, Unauthenticated
-from haechi_collector.gate.credentials import COOKIE, credential_of_page
+from haechi_collector.gate.credentials import credential_of_page
 from haechi_collector.gate.gate import Gate
 from haechi_collector.gate.keys import Scope as KeyScope
-from haechi_collector.limits import LOGIN_BYTES_MAX, LOGIN_S
-from haechi_collector.web.login import login_page
 
 BARE: Final = frozenset({"/healthz", "/readyz"})
 """Answered without a key."""
 
-_LOGIN: Final = "/login"
-_LOGOUT: Final = "/logout"
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SCOPES: Final[dict[str, dict[str, KeyScope]]] = {
     "/metrics": dict.fromkeys(_READING, KeyScope.METRICS),
@@ -41,6 +40,12 @@ _SCOPES: Final[dict[str, dict[str, KeyScope]]] = {
     "/api/v1/scores": {"POST": KeyScope.INGEST},
 }
 """By path and method, where it is not `read` to read and `admin` to change."""
+
+_PAGE_LINK: Final = "/_nicegui_ws/"
+"""Under it an open page speaks with this side (socket.io), by WebSocket or by GET and POST. It changes nothing."""
+
+_FOR_PROGRAMS: Final = ("/api/", "/sql", "/metrics", "/openapi.json", "/_nicegui", "/assets/")
+"""Under these a browser gets no form to log in with: programs and pages ask there."""
 
 _CLICKHOUSE_ERRORS: Final = {
     401: (516, "AUTHENTICATION_FAILED"),
@@ -63,43 +68,58 @@ class Access:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        answer = self._ask(scope, headers)
-        if answer is None and self._gate.asks and scope["path"] in {_LOGIN, _LOGOUT}:
+        scope.setdefault("state", {})["caller"] = None
+        answer = self._refuse_place(scope, headers)
+        if answer is None and self._gate.asks and scope["path"] in {LOGIN, LOGOUT}:
             answer = await self._login(scope, receive)
+        elif answer is None:
+            answer = self._admit(scope, headers)
         await (answer or self._app)(scope, receive, send)
 
-    def _ask(self, scope: Scope, headers: Headers) -> Response | None:
-        """Decide on the head alone; None to go on."""
-        scope.setdefault("state", {})["caller"] = None
+    def _refuse_place(self, scope: Scope, headers: Headers) -> Response | None:
+        """Refuse who asks from where they should not, whatever the key; None to go on."""
         path, method = scope["path"], scope.get("method", "GET")
         if not self._any_host and not _is_address(headers.get("host", "")):
             return problem(421, "the Host is a name; only this machine is served here, as localhost or by address")
         if method not in _READING and headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
             return _refused(path, Forbidden("a page of another site may not do this"))
-        if self._gate.asks and path in {_LOGIN, _LOGOUT}:
-            return None if method == "POST" else _refused(path, Unauthenticated("send the form with POST"))
+        if (scope["type"] == "websocket" or path.startswith(_PAGE_LINK)) and not _is_own_page(headers):
+            return _refused(path, Forbidden("a page of another site may not do this: its Origin is not the Host"))
+        return None
+
+    def _admit(self, scope: Scope, headers: Headers) -> Response | None:
+        """Ask for the key, and remember whose it is; None to go on."""
+        path, method = scope["path"], scope.get("method", "GET")
         credential = credential_of_page(scope["headers"], scope["query_string"] if path == "/sql" else b"")
         if path in BARE and self._gate.asks and not credential:
             return None
         try:
             scope["state"]["caller"] = self._gate.admit(credential, _scope_of(path, method))
         except (Denied, OverQuota) as error:
-            return None if path in BARE else _refused(path, error)
+            if path in BARE:
+                return None
+            if isinstance(error, Unauthenticated) and _is_shown(path, method, headers):
+                return form("", target_of(scope), 401)
+            return _refused(path, error)
         return None
 
     async def _login(self, scope: Scope, receive: Receive) -> Response:
-        key = "" if scope["path"] == _LOGOUT else await _key_of_form(receive)
+        if scope.get("method") != "POST":
+            return _refused(scope["path"], Unauthenticated("send the form with POST"))
+        key, target = ("", FIRST_PAGE) if scope["path"] == LOGOUT else await read_form(receive)
         if key:
             try:
                 self._gate.admit(key, KeyScope.READ)
             except (Denied, OverQuota) as error:
-                return HTMLResponse(login_page(str(error)), _status(error))
-        response = RedirectResponse("/", 303)
-        response.headers["set-cookie"] = _cookie(key, is_secure=scope["scheme"] == "https")
+                return form(str(error), target, _status(error))
+        response = RedirectResponse(target, 303)
+        response.headers["set-cookie"] = cookie(key, is_secure=scope["scheme"] == "https")
         return response
 
 
 def _scope_of(path: str, method: str) -> KeyScope:
+    if path.startswith(_PAGE_LINK):
+        return KeyScope.READ
     listed = _SCOPES.get(path.rstrip("/"), {})
     return listed.get(method) or (KeyScope.READ if method in _READING else KeyScope.ADMIN)
 
@@ -111,9 +131,6 @@ def _status(error: HaechiError) -> int:
 def _refused(path: str, error: HaechiError) -> Response:
     status = _status(error)
     more = {"Retry-After": str(max(1, round(error.retry_after_s)))} if isinstance(error, OverQuota) else {}
-    if status == 401 and path == "/":
-        # A browser shows the form of the body when it is not told of a password that it could ask for.
-        return HTMLResponse(login_page(""), 401, {"WWW-Authenticate": 'Bearer realm="Haechi"'})
     if status == 401:
         more["WWW-Authenticate"] = 'Basic realm="Haechi", Bearer realm="Haechi"'
     if path == "/sql":
@@ -134,20 +151,14 @@ def _is_address(host: str) -> bool:
     return True
 
 
-async def _key_of_form(receive: Receive) -> str:
-    body = b""
-    while len(body) <= LOGIN_BYTES_MAX:
-        event = await receive()
-        body += event.get("body", b"")
-        if not event.get("more_body", False):
-            break
-    fields = parse_qs(body[:LOGIN_BYTES_MAX].decode("latin-1"))
-    return fields.get("key", [" "])[0].strip() or "-"
+def _is_own_page(headers: Headers) -> bool:
+    """Tell whether a page of this origin asks, or no page: a browser tells the Origin of every WebSocket and POST."""
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
 
 
-def _cookie(key: str, *, is_secure: bool) -> str:
-    """Return the header that keeps the key in the browser, or with '' forgets it."""
-    jar: SimpleCookie = SimpleCookie({COOKIE: key})
-    morsel: Morsel[str] = jar[COOKIE]
-    morsel.update({"path": "/", "samesite": "Strict", "max-age": str(LOGIN_S if key else 0)})
-    return f"{morsel.OutputString()}; HttpOnly{'; Secure' if is_secure else ''}"
+def _is_shown(path: str, method: str, headers: Headers) -> bool:
+    """Tell whether a browser shows the answer to somebody, as a page."""
+    if method not in {"GET", "HEAD"} or path.startswith(_FOR_PROGRAMS):
+        return False
+    return path == FIRST_PAGE or "text/html" in headers.get("accept", "")

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
 
 from haechi_collector.api import problems
 from haechi_collector.api.access import Access
 from haechi_collector.api.compare import compare_router
+from haechi_collector.api.counted import Counted
 from haechi_collector.api.described import DescribedApi
 from haechi_collector.api.facets import facets_router
 from haechi_collector.api.forecast import forecast_router
 from haechi_collector.api.health import Readiness, health_router
+from haechi_collector.api.live import Live
 from haechi_collector.api.metrics import metrics_router
 from haechi_collector.api.places import Places
 from haechi_collector.api.questions import questions_router
@@ -33,7 +34,7 @@ from haechi_collector.api.users import users_router
 from haechi_collector.gate.gate import Gate, OpenGate
 from haechi_collector.query.engine import Engine
 from haechi_collector.query.sql import SqlReader
-from haechi_collector.web.index import INDEX
+from haechi_collector.telemetry import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class ApiState:
     reader: SqlReader
     gate: Gate = OpenGate()
     any_host: bool = True
+    metrics: Metrics | None = None
+    """What counts requests and open pages; None to count nothing."""
 
 
 def create_api(state: ApiState) -> FastAPI:
@@ -57,7 +60,11 @@ def create_api(state: ApiState) -> FastAPI:
 
     app = DescribedApi(title="Haechi", version=version("haechi"), lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
+    # Added last, asked first: requests are counted, refused ones too; then the gate; then what watches open pages.
+    app.add_middleware(Live, gate=state.gate, metrics=state.metrics)
     app.add_middleware(Access, gate=state.gate, any_host=state.any_host)
+    if state.metrics is not None:
+        app.add_middleware(Counted, metrics=state.metrics)
     app.include_router(health_router(state.readiness))
     app.include_router(metrics_router(state.registry))
     places = Places()
@@ -73,9 +80,4 @@ def create_api(state: ApiState) -> FastAPI:
     app.include_router(compare_router(engine, places))
     app.include_router(forecast_router(engine, places))
     app.include_router(report_router(engine, places))
-
-    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    async def index() -> str:
-        return INDEX
-
     return app

@@ -7,9 +7,10 @@ Guarantees: TLS 1.2 or newer; with an authority for clients, nobody without a ce
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import grpc
+if TYPE_CHECKING:
+    import grpc
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,10 @@ class Tls:
             context.load_verify_locations(self.client_ca)
         return context
 
-    def grpc_credentials(self) -> Any:
+    def grpc_credentials(self) -> "grpc.ServerCredentials":
         """Return the same for gRPC, whose least version is 1.2."""
+        import grpc  # noqa: PLC0415  20 MB that the web process does not need
+
         pair = (self.private_key.read_bytes(), self.certificate.read_bytes())
         if self.client_ca is None:
             return grpc.ssl_server_credentials([pair])

@@ -13,7 +13,8 @@ Source: https://clickhouse.com/docs/interfaces/http
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -54,13 +55,15 @@ class Query:
 class Answer:
     """A running answer. Read `chunks` once, then `close`; closing early stops the query in the engine."""
 
-    def __init__(self, response: httpx2.Response, reader: "SqlReader", query_id: str) -> None:
+    def __init__(self, response: httpx2.Response, reader: "SqlReader", query_id: str, began: float) -> None:
         self.status = response.status_code
         self.headers = response.headers
         self._response = response
         self._reader = reader
         self._query_id = query_id
         self._finished = False
+        self._is_broken = False
+        self._began = began
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as the store sends it, still encoded as its headers say.
@@ -72,23 +75,42 @@ class Answer:
             async for chunk in self._response.aiter_raw():
                 yield chunk
         except httpx2.HTTPError as error:
+            self._is_broken = True
             raise StoreUnavailable(f"the store broke off: {error}") from error
         self._finished = True
 
     async def close(self) -> None:
         """Free the connection, and stop the query when it has not been read to its end."""
+        self._reader.count(self._outcome(), self._began)
         try:
             await self._response.aclose()
         finally:
             if not self._finished:
                 await self._reader.kill(self._query_id)
 
+    def _outcome(self) -> str:
+        if not self._finished:
+            return "failed" if self._is_broken else "left"
+        return "answered" if self.status == 200 else "refused"
+
 
 class SqlReader:
-    """Sends queries to ClickHouse's HTTP interface as one user. Safe for many tasks of one event loop."""
+    """Sends queries to ClickHouse's HTTP interface as one user. Safe for many tasks of one event loop.
 
-    def __init__(self, url: str, user: str = "default", password: str = "", database: str = "haechi") -> None:
+    ``observe`` is told of each query's outcome and seconds: answered, refused, failed, left (by the one who asked).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        user: str = "default",
+        password: str = "",
+        database: str = "haechi",
+        *,
+        observe: Callable[[str, float], None] = lambda _outcome, _seconds: None,
+    ) -> None:
         self.database = database
+        self._observe = observe
         self._kills: set[asyncio.Future[None]] = set()
         self._client = httpx2.AsyncClient(
             base_url=url,
@@ -106,6 +128,7 @@ class SqlReader:
         Raises:
             StoreUnavailable: the store does not answer.
         """
+        began = time.monotonic()
         request = self._client.build_request(
             "POST",
             "/",
@@ -116,14 +139,21 @@ class SqlReader:
         try:
             response = await self._client.send(request, stream=True)
         except httpx2.TimeoutException as error:
+            self.count("failed", began)
             await self.kill(query.query_id)
             raise StoreUnavailable("the store did not answer in time") from error
         except httpx2.HTTPError as error:
+            self.count("failed", began)
             raise StoreUnavailable(f"the store cannot be reached: {error}") from error
         except asyncio.CancelledError:
+            self.count("left", began)
             await self.kill(query.query_id)
             raise
-        return Answer(response, self, query.query_id)
+        return Answer(response, self, query.query_id, began)
+
+    def count(self, outcome: str, began: float) -> None:
+        """Tell the observer of a query that is over."""
+        self._observe(outcome, time.monotonic() - began)
 
     def _parameters(self, query: Query) -> dict[str, str]:
         readonly = "2" if query.names_settings else "1"

@@ -19,6 +19,7 @@ input {{ font: inherit; width: 100%; box-sizing: border-box; margin: .3rem 0 1re
 <h1>Haechi</h1>
 <p role="alert">{message}</p>
 <form method="post" action="/login">
+<input name="next" type="hidden" value="{target}">
 <label for="key">API key with the scope <code>read</code></label>
 <input id="key" name="key" type="password" autocomplete="current-password" required>
 <button>Log in</button>
@@ -29,6 +30,6 @@ input {{ font: inherit; width: 100%; box-sizing: border-box; margin: .3rem 0 1re
 """
 
 
-def login_page(message: str) -> str:
-    """Return the page; ``message`` says why a key was refused, '' for nothing."""
-    return _PAGE.format(message=html.escape(message))
+def login_page(message: str, target: str) -> str:
+    """Return the page; ``message`` says why a key was refused, '' for nothing; ``target`` is where to go then."""
+    return _PAGE.format(message=html.escape(message), target=html.escape(target))
