@@ -6,7 +6,7 @@ from typing import Any
 
 from haechi_collector.web import formats
 from haechi_collector.web import words_traces as own
-from haechi_collector.web.html import Html, go, join, tag
+from haechi_collector.web.html import Html, go, tag
 from haechi_collector.web.view import View
 from haechi_collector.web.widgets import badge, money
 
