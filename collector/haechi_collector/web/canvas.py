@@ -13,9 +13,9 @@ from nicegui.events import GenericEventArguments
 from haechi_collector.errors import HaechiError, TooExpensive
 from haechi_collector.web import words
 from haechi_collector.web.html import Html, tag
-from haechi_collector.web.language import Translator, Word
+from haechi_collector.web.language import Translator
 from haechi_collector.web.state import State
-from haechi_collector.web.view import Block, Chart, Options, Point, Question
+from haechi_collector.web.view import Block, Chart, Markup, Options, Point, Question
 
 logger = logging.getLogger("haechi")
 
@@ -53,13 +53,14 @@ class NiceCanvas:
         self._t = t
         self._follow = follow
 
-    def html(self, question: Question[Any], draw: Callable[[Any], Html], title: Word | None, classes: str) -> Block:
+    def html(self, of: Markup) -> Block:
         """Make the block of `View.html`."""
-        if title is None:
-            return HtmlBlock(self._t, question, draw, markup(_skeleton(self._t), classes))
-        with self.box(f"h-card {classes}"):
-            markup(_head(self._t(title)))
-            return HtmlBlock(self._t, question, draw, markup(_skeleton(self._t), "h-body"))
+        begin = of.initial or _skeleton(self._t)
+        if of.title is None:
+            return HtmlBlock(self._t, of.question, of.draw, markup(begin, of.classes))
+        with self.box(f"h-card {of.classes}"):
+            markup(_head(self._t(of.title)))
+            return HtmlBlock(self._t, of.question, of.draw, markup(begin, "h-body"))
 
     def chart(self, chart: Chart) -> Block:
         """Make the block of `View.chart`."""

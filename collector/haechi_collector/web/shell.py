@@ -7,7 +7,7 @@ each round of questions the gate is asked again, so that a key that was revoked 
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -164,7 +164,7 @@ class Shell:
 
     def _load(self) -> None:
         if self._view is not None:
-            self._loading = asyncio.get_running_loop().create_task(self._answer_all(self._view))
+            self._loading = _started(self._answer_all(self._view))
 
     def _leave(self, _: Client | None = None) -> None:
         """End the questions under way."""
@@ -200,7 +200,7 @@ class Shell:
         """See `View.answer`."""
         if self._picking is not None:
             self._picking.cancel()
-        self._picking = asyncio.get_running_loop().create_task(self._answer_in(view, question, block))
+        self._picking = _started(self._answer_in(view, question, block))
 
     async def _answer_in(self, view: View, question: Question[Any], block: Block) -> None:
         try:
@@ -215,6 +215,19 @@ class Shell:
         """Return the answer, or the error in its place."""
         asked = self._site.asking.answer(lambda: question.ask(scope))
         return (await asyncio.gather(asked, return_exceptions=True))[0]
+
+
+def _started(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Run it beside; what goes wrong in drawing is told in the log."""
+    task = asyncio.get_running_loop().create_task(work)
+    task.add_done_callback(_ended)
+    return task
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        logger.error("a page could not be drawn", exc_info=error)
 
 
 def _show(block: Block, outcome: Any) -> None:

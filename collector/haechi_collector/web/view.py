@@ -78,7 +78,7 @@ class Block(Protocol):
 class Canvas(Protocol):
     """The NiceGUI side of a view (`web.canvas`)."""
 
-    def html(self, question: Question[Any], draw: Callable[[Any], Html], title: Word | None, classes: str) -> Block:
+    def html(self, of: "Markup") -> Block:
         """Make the block of `View.html`."""
         ...
 
@@ -100,6 +100,17 @@ class Canvas(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Markup:
+    """A block of markup, see `View.html`."""
+
+    question: Question[Any]
+    draw: Callable[[Any], Html]
+    title: Word | None = None
+    classes: str = ""
+    initial: Html | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A chart's block, see `View.chart`."""
 
@@ -112,6 +123,11 @@ class Chart:
     note: Callable[[Any], Html] | None = None
     actions: Html = field(default_factory=lambda: Html(""))
     classes: str = ""
+
+
+def _unanswered(question: Question[Any], block: Block) -> None:
+    """Stand in where there is no frame."""
+    del question, block
 
 
 @dataclass(slots=True)
@@ -127,7 +143,7 @@ class View:
     names: Mapping[str, str] = field(default_factory=dict)
     """The parts of the path: ``trace_id`` of ``/traces/{trace_id}``."""
     blocks: list[Block] = field(default_factory=list)
-    answer: Callable[[Question[Any], Block], None] = lambda question, block: None
+    answer: Callable[[Question[Any], Block], None] = _unanswered
     """Ask one question now and show it in one block, which no longer waits for another such question."""
 
     def scope(self, now: datetime | None = None) -> Scope:
@@ -149,9 +165,10 @@ class View:
         *,
         title: Word | None = None,
         classes: str = "",
+        initial: Html | None = None,
     ) -> None:
-        """Show an answer as markup; with a ``title`` in a card of its own."""
-        self.add(self.canvas.html(question, draw, title, classes))
+        """Show an answer as markup; with a ``title`` in a card of its own, ``initial`` until the answer is there."""
+        self.add(self.canvas.html(Markup(question, draw, title, classes, initial)))
 
     def chart(
         self,

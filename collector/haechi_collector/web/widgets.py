@@ -111,7 +111,7 @@ def spark(values: Sequence[float | None]) -> Html:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `Column[Row](...)` could not be called
 class Column(Generic[Row]):
     """One column of a table.
 

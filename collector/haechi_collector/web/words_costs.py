@@ -1,0 +1,46 @@
+"""Words of the cost explorer."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from haechi_collector.web.language import Word
+
+TOTAL: Final = Word("Total cost", "총비용")
+PER_REQUEST: Final = Word("Per request", "요청당")
+PER_USER: Final = Word("Per user", "사용자당")
+PER_1000: Final = Word("Per 1,000 tokens", "토큰 1,000개당")
+CACHED: Final = Word("Cached input", "캐시된 입력")
+SAVED: Final = Word("Saved by caching", "캐시로 절약")
+USERS: Final = Word("{count} users", "사용자 {count}명")
+OVER_TIME: Final = Word("Cost over time", "시간별 비용")
+BREAKDOWN: Final = Word("Breakdown", "내역")
+BREAKDOWN_NOTE: Final = Word("{shown} of {count}, the dearest first", "{count}개 중 비용이 큰 {shown}개")
+UNPRICED: Final = Word("Models without a price", "가격을 모르는 모델")
+UNPRICED_NOTE: Final = Word("Their requests are in no amount.", "이 요청은 어떤 금액에도 포함되지 않습니다.")
+ALL_PRICED: Final = Word("Every request has a price.", "모든 요청의 가격을 알고 있습니다.")
+PROVIDER: Final = Word("Provider", "제공자")
+BUDGET: Final = Word("Monthly budget, US$", "월 예산(US$)")
+REACHED: Final = Word("Budget reached on {day}", "{day}에 예산 도달")
+REACHED_RANGE: Final = Word("between {first} and {last}", "{first}~{last} 사이")
+NOT_REACHED: Final = Word("The budget is not reached this month.", "이번 달에는 예산에 도달하지 않습니다.")
+NO_FORECAST: Final = Word("No forecast: {reason}", "예측할 수 없음: {reason}")
+SPENT_SO_FAR: Final = Word("{amount} spent", "{amount} 사용")
+RECOMMENDATIONS: Final = Word("Ways to spend less", "비용을 줄이는 방법")
+RECOMMENDATIONS_NOTE: Final = Word(
+    "Computed from these requests; the amounts overlap.", "이 요청들에서 계산했으며, 금액은 서로 겹칩니다."
+)
+NO_RECOMMENDATIONS: Final = Word("Nothing found in this window.", "이 기간에서는 찾지 못했습니다.")
+PER_MONTH: Final = Word("{amount} a month", "월 {amount}")
+OF_COST: Final = Word("{share} of the cost", "비용의 {share}")
+EVIDENCE: Final = Word("Evidence", "근거")
+ASSUMPTIONS: Final = Word("Assumes", "가정")
+
+KINDS: Final[Mapping[str, Word]] = {
+    "prompt_caching": Word("Prompt caching", "프롬프트 캐시"),
+    "few_shot": Word("Few-shot examples", "퓨샷 예시"),
+    "repeated_requests": Word("Repeated requests", "반복 요청"),
+    "cheaper_model": Word("Cheaper model", "더 싼 모델"),
+    "paid_errors": Word("Paid errors", "비용이 든 오류"),
+    "unpriced": Word("Unpriced", "가격 미상"),
+}
+"""Every kind of recommendation."""
