@@ -181,6 +181,24 @@ def test_the_conversation_says_each_message_once(api: Answering) -> None:
     assert models.Traces.model_validate(api.get("traces"))
 
 
+def test_documents_of_a_retrieval_are_shown_whichever_batch_it_came_in(api: Answering) -> None:
+    """A call that repeats them adds nothing; one with documents of its own does."""
+    rows = family(4, {})
+    rows[0] |= {"operation": "retrieval", "retrieved_context": "환불은 7일", "usage_source": "none", "cost_usd": None}
+    rows[1] |= {"operation": "rerank", "retrieved_context": "shipping: 2 days"}
+    rows[2] |= {"input_messages": said(message("user", "환불?"))}
+    rows[3] |= {"retrieved_context": "환불은 7일\n\nshipping: 2 days"}
+    api.fill(rows)
+    alone = api.get("traces/" + "b" * 32)
+    first, second = ({"span_id": f"{n:016x}", "text": rows[n - 1]["retrieved_context"]} for n in (1, 2))
+    assert (alone["retrieved_context"], len(alone["conversation"])) == ([first, second], 1)
+    rows[2] |= {"retrieved_context": "환불은 7일\n\nown"}
+    api.fill(rows)
+    third = {"span_id": f"{3:016x}", "text": "환불은 7일\n\nown"}
+    assert api.get("traces/" + "b" * 32)["retrieved_context"] == [first, second, third]
+    assert api.get("traces/" + "b" * 32)["content_left_out"] is False
+
+
 @pytest.mark.parametrize("shape", ["chain", "star", "orphans", "circle"])
 def test_ten_thousand_spans_are_a_trace(api: Answering, shape: str) -> None:
     """In any shape, each span once."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from haechi_collector.query import limits
-from haechi_collector.query.engine import Engine, Row
+from haechi_collector.query.engine import Engine, Row, Table
 from haechi_collector.query.money import text_of
 from haechi_collector.query.series import iso
 from haechi_collector.query.statement import Statement, Values
@@ -31,7 +31,6 @@ _SAID: Final = (
     "system_instructions AS instructions",
     "input_messages AS asked",
     "output_messages AS answered",
-    "retrieved_context AS context",
 )
 _JUDGED: Final = ("id", "span_id", "name", "value", "label", "source", "evaluator", "explanation")
 
@@ -42,9 +41,10 @@ async def trace(engine: Engine, trace_id: str, project: str | None) -> dict[str,
     Raises:
         TooExpensive, StoreUnavailable, StoreError: as `Engine.ask`.
     """
-    told, said, judged = await asyncio.gather(
+    told, said, found, judged = await asyncio.gather(
         engine.ask(_spans(trace_id, project)),
         engine.ask(_said(trace_id, project)),
+        engine.ask(_documents(trace_id, project)),
         engine.ask(_scores(trace_id, project)),
     )
     if not told.rows:
@@ -63,7 +63,7 @@ async def trace(engine: Engine, trace_id: str, project: str | None) -> dict[str,
         "total_input_tokens": sum(top.input_tokens for top in tops),
         "total_output_tokens": sum(top.output_tokens for top in tops),
         "total_cost_usd": text_of(sum(costs[1:], costs[0])) if costs else None,
-        **_content(said.rows, is_cut=said.groups > len(said.rows)),
+        **_content(said, found),
         "scores": [_score(row) for row in judged.rows],
     }
 
@@ -80,7 +80,7 @@ def _spans(trace_id: str, project: str | None) -> Statement:
 
 
 def _said(trace_id: str, project: str | None) -> Statement:
-    # An agent's span repeats what its calls say; retrieved documents stand at the calls too.
+    # An agent's span repeats what its calls say.
     spoke = "AND usage_source != 'repeated' AND operation NOT IN ('invoke_agent', 'invoke_workflow', 'execute_tool')"
     tail = (
         f"{spoke} AND (input_messages != '' OR output_messages != '') ORDER BY start_time, span_id LIMIT {_CALLS_MAX}"
@@ -88,16 +88,23 @@ def _said(trace_id: str, project: str | None) -> Statement:
     return _of("spans", _SAID, trace_id, project, tail)
 
 
+def _documents(trace_id: str, project: str | None) -> Statement:
+    # A retrieval has its documents, whichever batch it came in; a call has those that came with it.
+    tail = f"AND retrieved_context != '' ORDER BY start_time, span_id LIMIT {_CALLS_MAX}"
+    return _of("spans", ("span_id", "retrieved_context AS context"), trace_id, project, tail)
+
+
 def _scores(trace_id: str, project: str | None) -> Statement:
     columns = [*_JUDGED, "toUnixTimestamp64Nano(timestamp) AS at"]
     return _of("scores FINAL", columns, trace_id, project, f"ORDER BY timestamp, id LIMIT {limits.TRACE_SPANS_MAX}")
 
 
-def _content(calls: list[Row], *, is_cut: bool) -> dict[str, Any]:
+def _content(said: Table, found: Table) -> dict[str, Any]:
     conversation = Conversation()
-    for call in calls:
+    for call in said.rows:
         conversation.add(call)
-    documents, is_short = contexts(calls, limits.TRACE_CONTENT_CHARS_MAX)
+    documents, is_short = contexts(found.rows, limits.TRACE_CONTENT_CHARS_MAX)
+    is_cut = any(table.groups > len(table.rows) for table in (said, found))
     return {
         "conversation": conversation.messages,
         "retrieved_context": documents,

@@ -63,20 +63,29 @@ def _messages(text: str, role: str) -> list[dict[str, Any]]:
     return [{"role": role, "parts": read}]
 
 
-def contexts(calls: Iterable[Row], left: int) -> tuple[list[dict[str, str]], bool]:
-    """Return the retrieved documents, each text once, and whether some were left out for length."""
-    texts: dict[str, str] = {}
+def contexts(spans: Iterable[Row], left: int) -> tuple[list[dict[str, str]], bool]:
+    """Return the retrieved documents, each once, and whether some were left out for length.
+
+    A call repeats what the retrievals before it found, paragraph by paragraph: only spans that add one are shown.
+
+    Args:
+        spans: ``span_id`` and ``context``, in the order of their start.
+        left: how many characters may be shown.
+    """
+    shown: list[dict[str, str]] = []
+    known: set[str] = {""}
     is_cut = False
-    for call in calls:
-        text = call["context"]
-        if not text or text in texts:
+    for span in spans:
+        paragraphs = span["context"].split("\n\n")
+        if known.issuperset(paragraphs):
             continue
-        left -= len(text)
+        left -= len(span["context"])
         if left < 0:
             is_cut = True
         else:
-            texts[text] = call["span_id"]
-    return [{"span_id": span_id, "text": text} for text, span_id in texts.items()], is_cut
+            known.update(paragraphs)
+            shown.append({"span_id": span["span_id"], "text": span["context"]})
+    return shown, is_cut
 
 
 def _words(part: dict[str, Any]) -> str:
