@@ -3,14 +3,18 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from tests.questions import Answering, answering, call
 
 from haechi_collector import limits
 from haechi_collector.api import models
+from haechi_collector.api.sessions import SessionsOrder
+from haechi_collector.api.users import UsersOrder
 from haechi_collector.query import limits as question_limits
 from haechi_collector.query.dimensions import COLUMNS, FILTERS
+from haechi_collector.query.requests import Order as RequestsOrder
 from haechi_collector.stages.dialects import dialects
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "api.md").read_text("utf-8")
@@ -20,7 +24,8 @@ EXAMPLES = re.findall(r"\$ curl 'localhost:8318([^']+)'", PAGE)
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answering]:
     with answering(tmp_path_factory.mktemp("docs")) as running:
-        running.fill([call(1, trace_id="5b8efff798038103d269b633813fc60c")])
+        ids = {"trace_id": "5b8efff798038103d269b633813fc60c", "span_id": "051581bf3cb55c13"}
+        running.fill([call(1, **ids, session_id="session-0042", user_id="user-0007")])
         yield running
 
 
@@ -40,6 +45,12 @@ def test_the_sql_of_a_request_counts_what_the_routes_count(api: Answering) -> No
     assert set(re.findall(r"'(\w+)'", statement[1])) == dialects().words.inference | {"repeated"}
 
 
+def test_every_order_of_a_list_is_on_the_page() -> None:
+    """Those of sessions, users and requests."""
+    orders = {*get_args(SessionsOrder), *get_args(UsersOrder), *get_args(RequestsOrder)}
+    assert [order for order in orders if f"`{order}`" not in PAGE] == []
+
+
 def test_every_field_filter_and_limit_is_on_the_page() -> None:
     """Fields of the summary and of every row, the filters, the dimensions, the numbers of the limits."""
     rows = models.LatencyTotal, models.CostsTotal, models.Summary
@@ -55,5 +66,11 @@ def test_every_field_filter_and_limit_is_on_the_page() -> None:
         f"{question_limits.QUESTION_VALUES_BYTES_MAX:,} bytes",
         f"{question_limits.TRACE_SPANS_MAX:,} spans",
         f"{limits.SQL_QUERIES_AT_ONCE} queries",
+        f"{question_limits.SESSION_TRACES_MAX:,}) traces",
+        f"greatest {question_limits.FAILURES_MAX}",
+        f"newest {question_limits.ATTRIBUTE_SPANS_MAX:,} spans",
+        f"{question_limits.SPAN_TEXT_CHARS_MAX:,} characters",
+        f"{question_limits.SPAN_ATTRIBUTES_MAX:,} of each type",
+        f"{question_limits.SPAN_ATTRIBUTE_CHARS_MAX:,} characters of each",
     ]
     assert [text for text in numbers if text not in PAGE] == []
