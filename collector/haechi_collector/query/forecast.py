@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import Any
 
 from haechi_collector.query.engine import Engine
-from haechi_collector.query.forecast_model import CONFIDENCE, DAYS_MIN, Prediction, predict
+from haechi_collector.query.forecast_model import CONFIDENCE, DAYS_MIN, RHYTHM_DAYS_MIN, Prediction, predict
 from haechi_collector.query.money import text_of
 from haechi_collector.query.scope import Scope
 from haechi_collector.query.series import iso
@@ -44,8 +44,7 @@ async def forecast(engine: Engine, question: ForecastQuestion) -> dict[str, Any]
         TooExpensive, StoreUnavailable, StoreError: as `Engine.ask`.
     """
     known = await spend(engine, question.scope, question.at)
-    spent = sum((known.of_day(day) for day in known.month), Decimal(0))
-    history = known.history
+    spent, history = known.spent, known.history
     ahead = [day for day in known.month if day >= known.today]
     prediction = predict(history, len(ahead))
     coming = _coming(known, prediction, ahead)
@@ -53,7 +52,7 @@ async def forecast(engine: Engine, question: ForecastQuestion) -> dict[str, Any]
         "month": known.today.strftime("%Y-%m"),
         "at": iso(int(question.at.timestamp()) * 10**9),
         "spent_usd": text_of(spent),
-        **_total(float(spent), prediction, coming),
+        **_total(float(spent or 0), prediction, coming),
         "confidence": CONFIDENCE,
         "unpriced_requests": known.unpriced,
         "days": [_day(known, prediction, coming, day) for day in known.month],
@@ -108,8 +107,8 @@ def _budget(
     if past:
         reached = [past] * 3
     elif budget is not None and prediction:
-        spent = float(sum((known.of_day(day) for day in known.month), Decimal(0)))
-        reached = [_when(float(budget) - spent, prediction, coming, side) for side in (0, 1, -1)]
+        left = float(budget - (known.spent or 0))
+        reached = [_when(left, prediction, coming, side) for side in (0, 1, -1)]
     on = reached[0]
     names = ("budget_reached_on", "budget_reached_earliest", "budget_reached_latest")
     return {
@@ -122,7 +121,7 @@ def _budget(
 def _reached(known: Spend, budget: Decimal) -> date | None:
     """Return on which day of the past the month's spend came to the budget."""
     days = [day for day in known.month if day <= known.today]
-    sums = accumulate(known.of_day(day) for day in days)
+    sums = accumulate(known.of_day(day) or Decimal(0) for day in days)
     return next((day for day, total in zip(days, sums, strict=True) if total >= budget), None)
 
 
@@ -138,8 +137,14 @@ def _when(left: float, prediction: Prediction, coming: list[_Coming], side: int)
 def _reason(days: int, prediction: Prediction | None) -> str | None:
     if prediction is None:
         return f"{days} whole days of history; a forecast needs {DAYS_MIN}"
-    if days < 2 * DAYS_MIN:
-        return f"{days} whole days of history; weekdays are told apart from {2 * DAYS_MIN} on"
+    if days < RHYTHM_DAYS_MIN:
+        return (
+            f"{days} whole days of history; forecasts of the past, which tell a method's errors, need {RHYTHM_DAYS_MIN}"
+        )
+    if prediction.outliers == 1:
+        return "1 day of the history was far from what is usual and is left out"
+    if prediction.outliers:
+        return f"{prediction.outliers} days of the history were far from what is usual; as many are expected again"
     return None
 
 
