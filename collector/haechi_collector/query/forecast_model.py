@@ -41,8 +41,11 @@ _WEEK: Final = 7
 _HALF_LIVES: Final = (4.0, 10.0, 30.0)
 _DAMPINGS: Final = (0.0, 0.9, 0.98)
 _ORIGINS_MAX: Final = 42
-_OUTLIER: Final = 5.0
+_OUTLIER: Final = 6.0
 """Scaled median deviations beyond which a day is cut down."""
+
+_SHARE_MIN: Final = 0.1
+"""Of a mean day; a weekday of less is not expected to vary less than one of this."""
 
 _WANDER: Final = 0.02
 """Part of itself by which a level is taken to wander in a day at least. Less: a month ahead too few intervals hold."""
@@ -191,9 +194,10 @@ def without_outliers(history: Days) -> Days:
     levels = np.divide(history, share, out=np.full(len(history), np.nan), where=share > 0)
     half = _WEEK // 2
     around = np.lib.stride_tricks.sliding_window_view(np.pad(levels, half, constant_values=np.nan), _WEEK)
-    middle = np.nanmedian(around, axis=1) * share
-    off = history - middle
-    scale = 1.4826 * float(np.median(np.abs(off)))
-    if scale == 0.0 or not np.isfinite(scale):
+    level = np.nanmedian(np.where(np.isnan(around).all(axis=1)[:, None], overall, around), axis=1)
+    unit = level * np.maximum(share, _SHARE_MIN)
+    off = np.divide(history - level * share, unit, out=np.zeros(len(history)), where=unit > 0)
+    limit = _OUTLIER * 1.4826 * float(np.median(np.abs(off)))
+    if limit == 0.0:
         return history
-    return np.asarray(middle + np.clip(off, -_OUTLIER * scale, _OUTLIER * scale))
+    return np.where(np.abs(off) > limit, level * share + np.copysign(limit, off) * unit, history)
