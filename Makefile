@@ -52,8 +52,9 @@ check: $(DEV) ## lint and type-check
 bench: $(DEV) ## measure ingest beside the bare insert; prints JSON
 	$(BIN)/python bench/ingest.py
 
-fuzz: $(DEV) ## a million mutated requests per signal and encoding
+fuzz: $(DEV) ## a million mutated requests per signal and encoding, a thousand per route of the API
 	$(BIN)/python bench/fuzz.py
+	$(BIN)/python bench/openapi_fuzz.py
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) $(OLDEST) $(AGENTS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

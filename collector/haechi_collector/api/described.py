@@ -6,6 +6,7 @@ how a key is sent and how it is refused; filters by attribute are an object whos
 """
 
 from copy import deepcopy
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -81,11 +82,21 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     if path not in BARE:
         operation["security"] = [{}, *({name: []} for name in _KEYS)]
-        media = "text/plain" if path == "/sql" else MEDIA_TYPE
-        schema = {"type": "string"} if path == "/sql" else _PROBLEM
         for status, text in _REFUSALS.items():
-            responses.setdefault(status, {"description": text, "content": {media: {"schema": schema}}})
-    for response in responses.values():
+            responses.setdefault(status, _refusal_of_sql(text) if path == "/sql" else _problem(text))
+    for status, response in responses.items():
         content = response.get("content", {})
         if content.get("application/json", {}).get("schema") == _PROBLEM:
             content[MEDIA_TYPE] = content.pop("application/json")
+        if MEDIA_TYPE in content and status != "400":
+            told = {"title": HTTPStatus(int(status)).phrase, "status": int(status), "detail": response["description"]}
+            content[MEDIA_TYPE]["example"] = {"type": "about:blank", **told}
+
+
+def _problem(text: str) -> dict[str, Any]:
+    return {"description": text, "content": {MEDIA_TYPE: {"schema": _PROBLEM}}}
+
+
+def _refusal_of_sql(text: str) -> dict[str, Any]:
+    example = f"Code: 516. DB::Exception: {text}. (AUTHENTICATION_FAILED)\n"
+    return {"description": text, "content": {"text/plain": {"schema": {"type": "string"}, "example": example}}}

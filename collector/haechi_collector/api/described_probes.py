@@ -34,9 +34,11 @@ _SQL_RESPONSES: Final = {
         "description": "The rows, streamed, in the format that was asked for",
         "content": {"*/*": {"schema": {}, "example": '{"count()":"5008"}\n'}},
     },
-    "400": _text("ClickHouse finds the statement wrong"),
+    "400": _text("ClickHouse finds the statement wrong, or it takes more memory or rows than it may"),
     "404": _text("A table or a database is not there"),
-    "500": _text("ClickHouse could not carry the statement out: ClickHouse's own status for most of its errors"),
+    "408": _text("ClickHouse stopped the statement: it took too long"),
+    "413": _text("The statement is too long"),
+    "501": _text("ClickHouse has not got this"),
     "503": _text("Too many queries run already, or the store does not answer"),
     "504": _text("The query took too long"),
 }

@@ -36,6 +36,7 @@ _BUSY: Final = (503, 202, "TOO_MANY_SIMULTANEOUS_QUERIES")
 _UNREACHABLE: Final = (503, 210, "NETWORK_ERROR")
 _TOO_LATE: Final = (504, 159, "TIMEOUT_EXCEEDED")
 _LEFT: Final = (499, 394, "QUERY_WAS_CANCELLED")
+_BROKEN: Final = frozenset({"", "49", "1000", "1001", "1002"})  # logical errors, and exceptions of others
 _BODY_BYTES_MAX: Final = 4 * limits.SQL_CHARS_MAX  # a character of UTF-8 has at most four bytes
 _DEADLINE_S: Final = limits.SQL_SECONDS_MAX + limits.SQL_GRACE_S
 _LONG_CHARS: Final = 10_000
@@ -146,7 +147,7 @@ class _Streamed(StreamingResponse):
     """Passes the body on. Whatever ends it, a client that leaves included, the query ends and its place is free."""
 
     def __init__(self, answer: Answer, deadline: float, places: asyncio.Semaphore, headers: Mapping[str, str]) -> None:
-        super().__init__(answer.chunks(), answer.status, headers)
+        super().__init__(answer.chunks(), _status(answer), headers)
         self._answer = answer
         self._deadline = deadline
         self._places = places
@@ -158,6 +159,12 @@ class _Streamed(StreamingResponse):
         finally:
             self._places.release()
             await self._answer.close()
+
+
+def _status(answer: Answer) -> int:
+    """ClickHouse says 500 to most mistakes in a statement. Here they are 400: 500 says that something is broken."""
+    code = answer.headers.get("x-clickhouse-exception-code", "")
+    return 400 if answer.status == 500 and code not in _BROKEN else answer.status
 
 
 def _headers(answer: Answer, *, is_confined: bool) -> dict[str, str]:

@@ -63,7 +63,7 @@ class ScoreOfTrace(Answer):
     id: str
     span_id: str
     name: str
-    value: float
+    value: float | None
     label: str
     source: str
     evaluator: str

@@ -1,0 +1,18 @@
+"""schemathesis asks the API, over a filled store."""
+
+from pathlib import Path
+
+from tests import filled
+from tests.openapi.fuzzing import Fuzzer
+from tests.questions import answering
+
+
+def test_no_request_that_the_openapi_allows_or_forbids_breaks_the_server(tmp_path: Path) -> None:
+    """Every operation: no 500, no status, media type or body that is not described; `make fuzz` asks oftener."""
+    with answering(tmp_path) as api:
+        api.fill(filled.spans(), filled.scores())
+        fuzzer = Fuzzer(api.url, examples=5)
+        fuzzer.run()
+    assert list(fuzzer.wrong.values()) == []
+    answered = {name for name, statuses in fuzzer.statuses.items() if 200 in statuses}
+    assert {"GET /api/v1/summary", "GET /api/v1/compare", "GET /api/v1/traces", "GET /metrics"} <= answered
