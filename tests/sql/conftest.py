@@ -16,6 +16,7 @@ class Door:
     """``/sql`` of a running API."""
 
     api: Answering
+    http: httpx2.Client
 
     @property
     def url(self) -> str:
@@ -30,8 +31,9 @@ class Door:
     def ask(self, sql: str, project: str = "", **parameters: str) -> httpx2.Response:
         """Send a query in the body."""
         headers = {"Authorization": f"Bearer {project}"} if project else {}
-        with httpx2.Client(trust_env=False, timeout=90) as http:
-            return http.post(self.url, params=parameters, content=sql.encode(), headers=headers)
+        return self.http.post(
+            self.url, params=parameters, content=sql.encode("utf-8", "surrogatepass"), headers=headers
+        )
 
     def head(self, sql: str, **parameters: str) -> bytes:
         """A request as it goes over the wire."""
@@ -73,4 +75,5 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
         ]
         theirs = call(1000, project="theirs", name="secret", input_messages=SECRET)
         api.fill([*rows, theirs], [score(number, project="ours", name="quality", value=0.9) for number in range(10)])
-        yield Door(api)
+        with httpx2.Client(trust_env=False, timeout=90) as http:
+            yield Door(api, http)

@@ -66,7 +66,7 @@ def _check_function_argument(tokens: list[Token], opening: int) -> None:
         elif name is None and token.name:
             name = token
         else:
-            if name is not None and token.text == "," and depth == 1:
+            if name is not None and token.text == "," and depth == 1 and not name.text[0].isdigit():
                 _check_function(name)
             return
 

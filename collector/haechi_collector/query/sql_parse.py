@@ -2,7 +2,8 @@
 
 Guarantee: sqlglot saw the strings, quoted names and comments that `sql_lexer` saw, or the text is refused. What
 sqlglot does not know of ClickHouse is rewritten on its tokens before it parses, such that every table stays in the
-tree: ``f(params)(args)`` to ``f(params, args)``, ``APPLY(f)`` to ``, f(f)``; of two LIMITs, the numbers of one go.
+tree: ``f(params)(args)`` to ``f(params, args)``, ``APPLY(f)`` to ``, f(f)``, ``COLUMNS(...) EXCEPT (a)`` to
+``f(...), f(a)``, the operator MOD to ``%``; of two LIMITs the numbers of one go, and a bare INTERPOLATE.
 """
 
 from typing import Final
@@ -60,22 +61,46 @@ def _rewrite(tokens: list[sqlglot.Token]) -> list[sqlglot.Token]:
     tokens = _one_limit(tokens)
     calls = _parametric_calls(tokens)
     closings = frozenset(calls.values())
-    name, comma = sqlglot.TokenType.VAR, sqlglot.TokenType.COMMA
+    chosen = _column_choices(tokens)
     rewritten: list[sqlglot.Token] = []
     for at, token in enumerate(tokens):
-        if at in calls:
-            rewritten.append(_like(token, name, "f"))
+        word = token.text.upper()
+        is_called = at + 1 < len(tokens) and tokens[at + 1].text == "("
+        if at in calls or (word == "COLUMNS" and is_called):
+            rewritten.append(_like(token, sqlglot.TokenType.VAR, "f"))
         elif at in closings:
-            rewritten.append(_like(token, comma, ","))
-        elif at - 1 in closings:
+            rewritten.append(_like(token, sqlglot.TokenType.COMMA, ","))
+        elif at - 1 in closings or (word == "INTERPOLATE" and not is_called and _is_bare(token)):
             continue
-        elif token.text.upper() == "APPLY" and at and tokens[at - 1].text in {"*", ")"}:
-            rewritten.append(_like(token, comma, ","))
-            if at + 1 < len(tokens) and tokens[at + 1].text == "(":
-                rewritten.append(_like(token, name, "f"))
+        elif at in chosen or (word == "APPLY" and at and tokens[at - 1].text in {"*", ")"}):
+            rewritten.append(_like(token, sqlglot.TokenType.COMMA, ","))
+            if is_called:
+                rewritten.append(_like(token, sqlglot.TokenType.VAR, "f"))
+        elif word == "MOD" and not is_called and _is_bare(token):
+            rewritten.append(_like(token, sqlglot.TokenType.MOD, "%"))
         else:
             rewritten.append(token)
     return rewritten
+
+
+def _is_bare(token: sqlglot.Token) -> bool:
+    return token.token_type.name not in _QUOTED
+
+
+def _column_choices(tokens: list[sqlglot.Token]) -> frozenset[int]:
+    """Indexes of the EXCEPT and REPLACE that choose among the columns of ``COLUMNS(...)``."""
+    opened: list[bool] = []  # for each open parenthesis, whether it belongs to such a choice
+    found: set[int] = set()
+    ends = -1  # index of the parenthesis that ended the last choice
+    for at, token in enumerate(tokens):
+        word = token.text.upper()
+        if token.text == "(":
+            opened.append(bool(at) and (tokens[at - 1].text.upper() == "COLUMNS" or at - 1 in found))
+        elif token.text == ")" and opened:
+            ends = at if opened.pop() else ends
+        elif word in {"EXCEPT", "REPLACE"} and ends == at - 1 and at + 1 < len(tokens) and tokens[at + 1].text == "(":
+            found.add(at)
+    return frozenset(found)
 
 
 def _like(token: sqlglot.Token, kind: sqlglot.TokenType, text: str) -> sqlglot.Token:
