@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,6 +100,17 @@ def test_imports_run_downwards(path: Path) -> None:
         if top == room == "haechi_collector" and rest:
             assert floor(rest[0]) <= floor(own), f"{own} imports {module} from upstairs"
             assert not (own in READ_SIDE and rest[0] in WAY_IN), f"the read side imports {module}"
+
+
+def test_the_web_process_loads_nothing_of_the_way_in() -> None:
+    """What it imports, itself or through others, holds no part of the way in and none of the libraries made for it."""
+    program = "import sys, haechi_collector.web_process.__main__; print(*sys.modules, sep='\\n')"
+    listed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(listed.stdout.split())
+    parts = {module.split(".")[1] for module in loaded if module.startswith("haechi_collector.")}
+    assert parts & (WAY_IN | {"decode", "pipeline", "store", "batch", "memory"}) == set()
+    heavy = {"pyarrow", "pandas", "grpc", "lmdb", "ptars", "chdb", "clickhouse_connect", "google.protobuf"}
+    assert loaded & heavy == set()
 
 
 @pytest.mark.parametrize("path", modules(), ids=name)

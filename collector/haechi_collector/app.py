@@ -11,13 +11,13 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
-from typing import Final
+from typing import Any, Final
 
 from haechi_collector import logs
 from haechi_collector.config import Config
-from haechi_collector.control import Control
+from haechi_collector.control import Command, Control, Told
 from haechi_collector.dead_letters import DeadLetters
 from haechi_collector.errors import StoreUnavailable
 from haechi_collector.gate.gate import Gate, KeyGate, OpenGate
@@ -146,6 +146,11 @@ class Collector:
             "writer": "ok" if alive else self._waiting_for or "a thread of the writer has ended",
         }
 
+    def _tell_parts(self, _: Mapping[str, Any]) -> Told:
+        """Answer `haechi doctor` when the web port cannot."""
+        return self.parts()
+        yield ""  # a command says nothing meanwhile
+
     # --- opening, in order -----------------------------------------------------------------------------
 
     def _open_gate(self) -> None:
@@ -199,7 +204,8 @@ class Collector:
         self._undo.callback(retention.stop)
         keeper = Keeper(c, client, retention, journal, pipeline)
         letters = DeadLetters(journal, Tables(client, c.cluster))
-        control = Control(c.data_dir, {**keeper.commands, **letters.commands, **writer.commands})
+        own: dict[str, Command] = {"parts": self._tell_parts}
+        control = Control(c.data_dir, {**keeper.commands, **letters.commands, **writer.commands, **own})
         control.start()
         self._undo.callback(control.stop)
 

@@ -22,10 +22,12 @@ from haechi.pricing import PriceBook, PriceFileError
 from haechi_collector import limits
 from haechi_collector.access import tls_context, tls_reason
 from haechi_collector.config import SETTINGS, ClientAccess, Config
+from haechi_collector.control import ask
 from haechi_collector.doctor_access import access_checks
 from haechi_collector.doctor_check import Check
 from haechi_collector.doctor_journal import journal_checks
 from haechi_collector.doctor_keeping import keeping_checks
+from haechi_collector.errors import HaechiError
 
 _PACKAGES: Final = ("haechi", "chdb", "clickhouse-connect", "fastapi", "grpcio", "lmdb", "ptars", "pyarrow", "sqlglot")
 _TABLES: Final = frozenset({"spans", "logs", "metric_points", "scores", "otel_traces"})
@@ -133,6 +135,8 @@ def _readiness(client: httpx2.Client, config: Config) -> tuple[bool, Check]:
     except httpx2.HTTPError as error:
         if reason := tls_reason(error):
             return True, Check("fail", "collector", f"{url}: {reason}", "see docs/access.md")
+        if (parts := _parts_by_socket(config)) is not None:
+            return True, _silent_web(url, parts)
         return False, Check("warn", "collector", f"none runs at {url}", "start it: haechi serve")
     except (ValueError, KeyError, TypeError, AttributeError):
         return False, Check("fail", "collector", f"{url} is another program", "choose another --web-port")
@@ -140,6 +144,25 @@ def _readiness(client: httpx2.Client, config: Config) -> tuple[bool, Check]:
     if down:
         return True, Check("fail", "collector", f"{url} is not ready: {'; '.join(down)}", "read the collector's log")
     return True, Check("ok", "collector", f"{url} answers, every part works")
+
+
+def _parts_by_socket(config: Config) -> dict[str, str] | None:
+    """Ask the collector of the data directory itself for the state of its parts; None when none runs there."""
+    try:
+        told = ask(config.data_dir, "parts", {})
+        while told is not None:
+            next(told)
+    except StopIteration as end:
+        return dict(end.value)
+    except (HaechiError, OSError):
+        return None
+    return None
+
+
+def _silent_web(url: str, parts: dict[str, str]) -> Check:
+    down = [f"{part}: {state}" for part, state in parts.items() if state != "ok"]
+    why = "; ".join(down) or "its process is busy, or listens on another port"
+    return Check("fail", "collector", f"it runs, and {url} does not answer: {why}", "read the collector's log")
 
 
 def _ports(config: Config, *, running: bool) -> Iterator[Check]:

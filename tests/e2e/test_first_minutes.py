@@ -127,7 +127,8 @@ def test_a_killed_store_comes_back_and_nothing_is_lost(tmp_path: Path) -> None:
     body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%032x","spanId":"%016x","name":"n"}]}]}]}'
     with collector(tmp_path) as running:
         readyz = f"http://{running.web}/readyz"
-        psutil.Process(running.process.pid).children()[0].kill()
+        children = psutil.Process(running.process.pid).children()
+        next(child for child in children if "haechi_collector.store.embedded" in child.cmdline()).kill()
         wait_until(lambda: httpx2.get(readyz, trust_env=False).status_code == 503)
         for n in range(1, 6):
             sent = httpx2.post(

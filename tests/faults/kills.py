@@ -62,11 +62,11 @@ def run(directory: Path, rounds: int, seed: int, tell: Callable[[int, str, int],
 
 def _round(collector: Collector, target: str, chance: random.Random) -> None:
     time.sleep(chance.uniform(0.1, 1.2))
-    store = collector.children()[0]
+    store = collector.stores()[0]
     if target == "store":
         store.kill()
         psutil.wait_procs([store], 30)
-        until(collector.children, "the store is started again")
+        until(collector.stores, "the store is started again")
         return
     if target == "both":
         with contextlib.suppress(ProcessLookupError):

@@ -105,8 +105,23 @@ class Collector:
         return self.log.read_text("utf-8", "replace")[-6000:]
 
     def children(self) -> list[psutil.Process]:
-        """Return the processes that it started: the embedded store."""
+        """Return the processes that it started: the web port's, and the embedded store."""
         return psutil.Process(self.pid).children(recursive=True)
+
+    def stores(self) -> list[psutil.Process]:
+        """Return the embedded store's process, when there is one."""
+        return self._children_of("haechi_collector.store.embedded")
+
+    def web_processes(self) -> list[psutil.Process]:
+        """Return the web port's process, when there is one."""
+        return self._children_of("haechi_collector.web_process")
+
+    def _children_of(self, module: str) -> list[psutil.Process]:
+        found = []
+        for child in self.children():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                found += [child] if module in child.cmdline() else []
+        return found
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to it alone."""

@@ -81,7 +81,7 @@ def test_a_store_that_stands_still(make_collector: MakeCollector) -> None:
     """The journal fills, then requests are asked to come back; when the store goes on, all is stored, once."""
     collector = make_collector(f"--journal-bytes-max={4 * MIB}")
     collector.start()
-    (store,) = collector.children()
+    (store,) = collector.stores()
     load = Load(collector, lambda number: traces(number, 200), senders=8, pause_s=0)
     memory = Memory(collector.pid)
     store.send_signal(signal.SIGSTOP)
