@@ -4,12 +4,16 @@
     peers/bin/pip install --pre openai wrapt genai-prices opentelemetry-exporter-otlp-proto-http \
         opentelemetry-instrumentation-openai openinference-instrumentation-openai \
         opentelemetry-instrumentation-genai-openai
-    python bench/client_overhead.py --python peers/bin/python [--rounds 15] [--calls 100]
+    python bench/client_overhead.py --python peers/bin/python [--launches 5] [--rounds 5] [--calls 100]
 
 One process per contender, all alive at once, all with the same client against the same local server, content on, and
-the same pipeline: OpenTelemetry's SDK, its batch processor, and for ``export`` its OTLP exporter to a local sink. Each
-round asks each contender in turn for the same calls, so that whatever else the machine does hits all of them; a
-figure is the median over rounds of a contender's CPU minus that of the bare client in the same round.
+the same pipeline. ``span``: an application's own TracerProvider of OpenTelemetry's SDK with its batch processor.
+``export``: the spans go to a local sink over OTLP, by OpenTelemetry's exporter, or as `haechi.init` does it.
+``metrics``: so do the metrics of the calls, of those that have any (OpenInference has none).
+
+Each round asks each contender in turn for the same calls, so that whatever else the machine does hits all of them; a
+figure is the median over rounds of a contender's CPU minus that of the bare client in the same round. Each launch
+starts the processes anew, because where a process happens to lie in memory alone makes calls 5 % slower or faster.
 
 Prints one JSON object per contender and a table: added CPU and time per call and per chunk (µs), resident memory per
 1,000 finished spans (KiB), CPU and time that importing and turning it on adds to importing the client, and the CPU that
@@ -24,14 +28,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 CONTENDERS = ("bare", "haechi", "opentelemetry", "openinference", "openllmetry")
+PIPELINES = ("span", "export", "metrics")
 FEW, MANY = 20, 420
 """Chunks of a short and of a long stream; the difference of the two is what chunks cost."""
+
+Report = dict[str, dict[str, float]]
+"""By contender: its figures."""
 
 CHILD = ROOT / "bench" / "client_overhead_child.py"
 USAGE = {"prompt_tokens": 19, "completion_tokens": 11, "total_tokens": 30}
@@ -120,24 +129,33 @@ def started(*command: str) -> Iterator[subprocess.Popen[str]]:
             process.wait(30)
 
 
-def measure(python: str, port: int, export: bool, rounds: int, calls: int) -> dict[str, dict[str, float]]:
+@dataclass(frozen=True)
+class Load:
+    """How much is asked of each contender: calls a round, rounds a launch of its process."""
+
+    launches: int
+    rounds: int
+    calls: int
+
+
+def measure(python: str, port: int, pipeline: str, load: Load) -> Report:
     """Return each contender's figures."""
-    with ExitStack() as stack:
-        children = {
-            name: Child(stack.enter_context(started(python, str(CHILD), name, str(port), str(int(export)))))
-            for name in CONTENDERS
-        }
-        seen: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
-        for child in children.values():
-            child.ask("plain", calls)
-        for number in range(rounds):
-            print(f"round {number + 1} of {rounds}", end="\r", file=sys.stderr, flush=True)
-            for name, child in children.items():
-                seen[name].append(one_round(child, calls))
-        report = {name: added(seen[name], seen["bare"]) for name in CONTENDERS}
-        for name, child in children.items():
-            report[name] |= child.ask("memory", 2000)
-    return report
+    seen: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+    for launch in range(load.launches):
+        print(f"{pipeline}: launch {launch + 1} of {load.launches}", file=sys.stderr, flush=True)
+        with ExitStack() as stack:
+            children = {
+                name: Child(stack.enter_context(started(python, str(CHILD), name, str(port), pipeline)))
+                for name in CONTENDERS
+            }
+            for child in children.values():
+                child.ask("plain", load.calls)
+            for _ in range(load.rounds):
+                for name, child in children.items():
+                    seen[name].append(one_round(child, load.calls))
+            if launch == load.launches - 1:
+                memory = {name: child.ask("memory", 2000) for name, child in children.items()}
+    return {name: added(seen[name], seen["bare"]) | memory[name] for name in CONTENDERS}
 
 
 def one_round(child: Child, calls: int) -> dict[str, float]:
@@ -156,12 +174,12 @@ def added(rounds: list[dict[str, float]], bare: list[dict[str, float]]) -> dict[
     }
 
 
-def imports(python: str, port: int, rounds: int) -> dict[str, dict[str, float]]:
+def imports(python: str, port: int, rounds: int) -> Report:
     """Return what importing and turning on adds to importing the client: CPU and time, medians in ms."""
     seen: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
     for _ in range(rounds):
         for name in CONTENDERS:
-            with started(python, str(CHILD), name, str(port), "1") as process:
+            with started(python, str(CHILD), name, str(port), "metrics") as process:
                 child = Child(process)
                 first = child.ask("plain", 1)
                 seen[name].append({**child.started, "first_call_cpu_ms": first["cpu"] / 1e3})
@@ -176,7 +194,7 @@ def imports(python: str, port: int, rounds: int) -> dict[str, dict[str, float]]:
     }
 
 
-def table(report: dict[str, dict[str, float]]) -> str:
+def table(report: Report) -> str:
     """Return the figures as a Markdown table, contenders as columns."""
     names = [name for name in CONTENDERS if name != "bare"]
     rows = [f"| added | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
@@ -188,7 +206,8 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has every contender installed")
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--launches", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="of each launch")
     parser.add_argument("--calls", type=int, default=100)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -198,12 +217,13 @@ def main() -> int:
     with started(sys.executable, __file__, "--serve") as server:
         assert server.stdout is not None
         port = int(server.stdout.readline())
+        load = Load(options.launches, options.rounds, options.calls)
         report = {}
-        for pipeline, export in (("span", False), ("export", True)):
-            figures = measure(options.python, port, export, options.rounds, options.calls)
+        for pipeline in PIPELINES:
+            figures = measure(options.python, port, pipeline, load)
             report[pipeline] = figures
             print(f"\n{pipeline}\n{table(figures)}", file=sys.stderr)
-        report["import"] = imports(options.python, port, options.rounds)
+        report["import"] = imports(options.python, port, options.launches)
         print(f"\nimport\n{table(report['import'])}", file=sys.stderr)
     print(json.dumps(report, indent=1))
     return 0

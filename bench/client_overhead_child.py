@@ -1,4 +1,4 @@
-"""One contender of `client_overhead.py`: NAME PORT EXPORT, then orders on stdin, answers on stdout as JSON lines."""
+"""One contender of `client_overhead.py`: NAME PORT PIPELINE, then orders on stdin, answers on stdout as JSON lines."""
 
 import gc
 import json
@@ -18,8 +18,8 @@ MESSAGES: Any = [
 ]
 
 
-def provider(port: str, export: bool) -> Any:
-    """Return OpenTelemetry's SDK as everybody sets it up."""
+def provider(port: str, pipeline: str) -> Any:
+    """Return OpenTelemetry's SDK as everybody sets it up; for ``metrics`` also theirs."""
     from opentelemetry import trace
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -29,26 +29,36 @@ def provider(port: str, export: bool) -> Any:
             return SpanExportResult.SUCCESS
 
     exporter: SpanExporter = Nowhere()
-    if export:
+    if pipeline != "span":
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         exporter = OTLPSpanExporter(f"http://127.0.0.1:{port}/v1/traces")
     made = TracerProvider()
     made.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(made)
+    if pipeline == "metrics":
+        from opentelemetry import metrics
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+        reader = PeriodicExportingMetricReader(OTLPMetricExporter(f"http://127.0.0.1:{port}/v1/metrics"))
+        metrics.set_meter_provider(MeterProvider([reader]))
     return made
 
 
-def turn_on(name: str, port: str, export: bool) -> Any:
+def turn_on(name: str, port: str, pipeline: str) -> Any:
     """Turn one instrumentation on; return its provider."""
     if name == "bare":
         return None
-    if name == "haechi" and export:  # as users have it: the SDK's own set-up
+    if name == "haechi" and pipeline != "span":  # as users have it: the SDK's own set-up
+        if pipeline == "export":
+            os.environ["OTEL_METRICS_EXPORTER"] = "none"  # noqa: TID251
         import haechi
 
         haechi.init(endpoint=f"http://127.0.0.1:{port}", content="on")
         return None
-    made = provider(port, export)
+    made = provider(port, pipeline)
     if name == "haechi":
         import haechi
 
@@ -118,11 +128,11 @@ def resident_kib() -> float:
 
 def main() -> None:
     """Start, then obey."""
-    name, port, export = sys.argv[1], sys.argv[2], sys.argv[3] == "1"
+    name, port, pipeline = sys.argv[1:]
     os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "SPAN_ONLY"  # noqa: TID251
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"  # noqa: TID251
     cpu, wall = time.process_time(), time.perf_counter()
-    made = turn_on(name, port, export)
+    made = turn_on(name, port, pipeline)
     orders = calls_of(port)
     spent = {
         "import_cpu_ms": (time.process_time() - cpu) * 1e3,

@@ -23,7 +23,7 @@ JSON_CHARS_MAX: Final = 4_000_000
 class Content:
     """The content setting, applied. Immutable."""
 
-    __slots__ = ("_redact", "chars_max", "on")
+    __slots__ = ("_redact", "_whole_max", "chars_max", "on")
 
     def __init__(self, mode: str, chars_max: int) -> None:
         self.on = mode != "off"
@@ -33,6 +33,7 @@ class Content:
             from haechi.checks.pii import redact  # noqa: PLC0415  regular expressions, compiled only where wanted
 
             self._redact = redact
+        self._whole_max = -1 if self._redact else min(chars_max, JSON_CHARS_MAX)
 
     def text(self, text: str) -> str:
         """Return a text as it may be recorded."""
@@ -48,8 +49,12 @@ class Content:
             encoded = _encode(self._each(json.loads(encoded)))
         if len(encoded) > JSON_CHARS_MAX:
             return json.dumps([{"omitted_characters": len(encoded)}])
-        # Half a surrogate pair, which model output does contain, would keep its whole batch from being sent.
-        return encoded if encoded.isascii() else encoded.encode("utf-8", "replace").decode()
+        return _sound(encoded)
+
+    def listed(self, items: list[str]) -> str | None:
+        """Return a list of JSON texts as it may be recorded, None where something in it must be changed."""
+        encoded = f"[{','.join(items)}]"
+        return _sound(encoded) if len(encoded) <= self._whole_max else None
 
     def told(self, value: object, chars_max: int | None = None) -> str:
         """Return any value as it may be recorded: text as it is, anything else as JSON; each text cut shorter still."""
@@ -106,6 +111,16 @@ def message(role: str, parts: Sequence[Part], finish_reason: str | None = None) 
     return made
 
 
+def text_message(role: object, text: object, finish_reason: object = None) -> str | None:
+    """Return a message of one text as JSON, as `message` and `Content.json` would tell it; None where it is more."""
+    if type(text) is not str or type(role) is not str or not (text and role):
+        return None
+    told = f'{{"role":{_quoted(role)},"parts":[{{"type":"text","content":{_quoted(text)}}}]'
+    if finish_reason is None:
+        return f"{told}}}"
+    return f'{told},"finish_reason":{_quoted(finish_reason)}}}' if type(finish_reason) is str else None
+
+
 def decoded(value: object) -> object:
     """Return the value of a JSON text, and anything else as it is."""
     if not isinstance(value, str):
@@ -130,6 +145,14 @@ def field(source: object, name: str) -> Any:
     return source.get(name) if value is None and isinstance(source, Mapping) else value
 
 
+def own_fields(source: object) -> Mapping[str, Any]:
+    """Return the fields that an object of a client holds itself; none of a mapping. For who asks for many at once."""
+    return NOTHING if isinstance(source, dict) else getattr(source, "__dict__", None) or NOTHING
+
+
+NOTHING: Final[Mapping[str, Any]] = {}
+
+
 def _plain(value: object) -> object:
     """Return what JSON cannot hold as something that it can; asked by `json.dumps`."""
     dump = getattr(value, "model_dump", None)  # pydantic models stand in for dictionaries in most clients
@@ -144,4 +167,16 @@ def _plain(value: object) -> object:
     return str(type(value).__name__)
 
 
+def _sound(encoded: str) -> str:
+    """Return text that has a UTF-8: half a surrogate pair, which model output does contain, would fail its batch."""
+    if encoded.isascii():
+        return encoded
+    try:
+        encoded.encode()
+    except UnicodeEncodeError:
+        return encoded.encode("utf-8", "replace").decode()
+    return encoded
+
+
+_quoted: Final = json.encoder.encode_basestring
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain).encode

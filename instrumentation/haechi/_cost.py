@@ -8,7 +8,7 @@ Bound: the prices of `haechi.pricing.MODELS_MAX` models are kept resolved.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -32,9 +32,6 @@ PRICES_MAX: Final = 256
 
 MINUTE_NS: Final = 60_000_000_000
 
-_ORDINARY: Final = frozenset(
-    {"input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"}
-)
 _USAGE: Final = {
     names.USAGE_INPUT_TOKENS: "input_tokens",
     names.USAGE_OUTPUT_TOKENS: "output_tokens",
@@ -45,6 +42,12 @@ _USAGE: Final = {
     names.USAGE_AUDIO_INPUT_TOKENS: "audio_input_tokens",
     names.USAGE_AUDIO_OUTPUT_TOKENS: "audio_output_tokens",
 }
+
+_EXTRAORDINARY: Final = (
+    names.USAGE_CACHE_WRITE_1H_TOKENS,
+    names.USAGE_AUDIO_INPUT_TOKENS,
+    names.USAGE_AUDIO_OUTPUT_TOKENS,
+)
 
 
 class Prices:
@@ -74,19 +77,18 @@ class Prices:
 
     def cost_usd(self, facts: Mapping[str, AttributeValue], at_ns: int) -> float | None:
         """Return what the call with these span attributes cost, in US dollars, or None when that is unknown."""
-        usage = {field: facts[name] for name, field in _USAGE.items() if name in facts}
-        if not (usage.get("input_tokens") or usage.get("output_tokens")):
+        told = facts.get
+        if not (told(names.USAGE_INPUT_TOKENS) or told(names.USAGE_OUTPUT_TOKENS)):
             return None
         if self._book is None and not (self._begun and self._ready.wait(WAIT_S)):
             return None
-        told = facts.get
         rates, linear = self._prices(
             told(names.PROVIDER_NAME), told(names.RESPONSE_MODEL), told(names.REQUEST_MODEL), at_ns // MINUTE_NS
         )
         if rates is None:
             return None
-        cost = _ordinary(linear, usage) if usage.keys() <= _ORDINARY else None
-        return cost if cost is not None else _billed(rates, usage)
+        cost = _ordinary(linear, told)
+        return cost if cost is not None else _billed(rates, facts)
 
     def _resolve(self, provider: object, answering: object, asked: object, minute: int) -> "_Price":
         """Return the rates in force in a minute since the epoch, and how an ordinary call is billed by them."""
@@ -108,22 +110,28 @@ class Prices:
         self._ready.set()
 
 
-def _ordinary(linear: "tuple[tuple[int, LinearPrice], ...]", usage: Mapping[str, Any]) -> float | None:
-    told = usage.get
-    asked = told("input_tokens", 0)
-    price = next(price for above, price in linear if asked > above or above == 0)
-    return price.cost_usd(
-        asked,
-        told("output_tokens", 0),
-        told("cache_read_tokens", 0),
-        told("cache_write_tokens", 0),
-        told("reasoning_tokens", 0),
-    )
+def _ordinary(linear: "tuple[tuple[int, LinearPrice], ...]", told: Callable[..., Any]) -> float | None:
+    """Return the cost of a call without audio and hour-long cache writes, None for any other."""
+    for name in _EXTRAORDINARY:
+        if told(name) is not None:
+            return None
+    asked = told(names.USAGE_INPUT_TOKENS, 0)
+    for above, price in linear:
+        if asked > above or above == 0:
+            return price.cost_usd(
+                asked,
+                told(names.USAGE_OUTPUT_TOKENS, 0),
+                told(names.USAGE_CACHE_READ_TOKENS, 0),
+                told(names.USAGE_CACHE_WRITE_TOKENS, 0),
+                told(names.USAGE_REASONING_TOKENS, 0),
+            )
+    return None
 
 
-def _billed(rates: "Rates", usage: Mapping[str, Any]) -> float | None:
+def _billed(rates: "Rates", facts: Mapping[str, Any]) -> float | None:
     from haechi.pricing import Unpriceable, Usage  # noqa: PLC0415  read with the book, not before
 
+    usage = {field: facts[name] for name, field in _USAGE.items() if name in facts}
     try:
         return float(rates.cost(Usage(**usage)).cost)
     except Unpriceable:

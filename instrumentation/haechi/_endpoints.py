@@ -18,7 +18,6 @@ from haechi import _guard, _raw, _wrapping, spans, streams
 from haechi._content import Content
 from haechi.spans import Call, Facts, Request
 
-_ASKING: Final = _guard.Kept("reading a request")
 _ANSWERED: Final = _guard.Kept("reading an answer")
 
 Kwargs = dict[str, Any]
@@ -60,8 +59,10 @@ class Asked:
         elif self.reader is not None:
             return self.watched(result, self.reader)
         facts: Facts = {}
-        with _ANSWERED:
-            facts = self._read(result)
+        try:
+            facts = self.endpoint.response(result, self.call.content)
+        except Exception as error:  # noqa: BLE001  as in `ask`
+            _guard.log_once(_ANSWERED.where, error)
         self.call.stop(facts)
         return result
 
@@ -90,12 +91,14 @@ def ask(endpoint: Endpoint, instance: Any, kwargs: Kwargs, kind: type[Asked] = A
     runtime = spans.observing()
     if runtime is None:
         return None, kwargs
-    with _ASKING:
+    try:
         changed = dict(kwargs)
         request = endpoint.request(instance, changed, runtime.content)
         reader = endpoint.reader(request, kwargs, runtime.content)
         return kind(endpoint, Call(runtime, request), reader, _raw.is_raw(kwargs)), changed
-    return None, kwargs
+    except Exception as error:  # noqa: BLE001  the boundary of `_guard`, without its block: this runs at every call
+        _guard.log_once("reading a request", error)
+        return None, kwargs
 
 
 def around(endpoint: Endpoint) -> Observer:

@@ -39,9 +39,11 @@ class Pipeline:
 
     Args:
         config: bounds, addresses, waits.
+        settle: called in the thread before anything is collected.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, settle: Collect | None = None) -> None:
+        self._settle = settle
         bounds = (config.queue_spans_max, config.queue_bytes_max)
         names = {"traces": config.traces, "logs": config.logs}
         self._config = config
@@ -170,6 +172,8 @@ class Pipeline:
 
     def _cycle(self) -> None:
         asked, now = self._collect_asked, time.monotonic()
+        if self._settle is not None:
+            self._settle()
         urgent = now < self._urgent_until
         if urgent or now >= self._pause_until:
             for lane in self.lanes:

@@ -21,10 +21,10 @@ _seen: set[tuple[str, type[BaseException]]] = set()
 class Kept:
     """A block of ours whose errors stay here. Reusable, re-entrant, shared between threads."""
 
-    __slots__ = ("_where",)
+    __slots__ = ("where",)
 
     def __init__(self, where: str) -> None:
-        self._where = where
+        self.where = where
 
     def __enter__(self) -> None:
         """Begin the block."""
@@ -36,7 +36,7 @@ class Kept:
             return None
         if not isinstance(error, Exception):  # the interpreter is being stopped: that is not ours to keep
             return None
-        log_once(self._where, error)
+        log_once(self.where, error)
         return True
 
 

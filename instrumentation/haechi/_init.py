@@ -108,12 +108,13 @@ def _turn_on(config: Config, given: dict[str, Any], *, outside: bool) -> None:
     if not config.enabled:
         return
     with _guard.Kept("turning on"):
-        _providers.open_(config)
+        metrics = Metrics(_providers.METERS, _providers.METERS.collected_here) if config.metrics else None
+        _providers.open_(config, metrics.settle if metrics else None)
         _runtime.use(
             Runtime(
                 config,
                 _providers.TRACERS.get_tracer("haechi", _version()),
-                Metrics(_providers.METERS) if config.metrics else None,
+                metrics,
                 Prices() if config.cost else None,
                 logger=partial(_providers.logger, "haechi"),
             )
@@ -152,6 +153,8 @@ def _after_fork() -> None:
     runtime = _runtime.current()
     if runtime is not None and runtime.prices is not None:
         runtime.prices.after_fork()
+    if runtime is not None and runtime.metrics is not None:
+        runtime.metrics.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -23,16 +23,19 @@ _TOTAL_MAX: Final = int(COST_MAX) * 10**_SCALE
 class LinearPrice:
     """What one model costs in one tier of its price."""
 
-    __slots__ = ("_cache_read", "_cache_write", "_call", "_input", "_output", "_reasoning")
+    __slots__ = ("_call", "_rates")
 
     def __init__(self, rates: Rates) -> None:
         self._call = _attodollars(rates, Usage())
-        self._input = _beyond(_attodollars(rates, Usage(input_tokens=1)), self._call)
-        self._output = _beyond(_attodollars(rates, Usage(output_tokens=1)), self._call)
-        of_input, of_output = _sum(self._call, self._input), _sum(self._call, self._output)
-        self._cache_read = _beyond(_attodollars(rates, Usage(input_tokens=1, cache_read_tokens=1)), of_input)
-        self._cache_write = _beyond(_attodollars(rates, Usage(input_tokens=1, cache_write_tokens=1)), of_input)
-        self._reasoning = _beyond(_attodollars(rates, Usage(output_tokens=1, reasoning_tokens=1)), of_output)
+        of_input = _attodollars(rates, Usage(input_tokens=1))
+        of_output = _attodollars(rates, Usage(output_tokens=1))
+        self._rates = (
+            _beyond(of_input, self._call),
+            _beyond(of_output, self._call),
+            _beyond(_attodollars(rates, Usage(input_tokens=1, cache_read_tokens=1)), of_input),
+            _beyond(_attodollars(rates, Usage(input_tokens=1, cache_write_tokens=1)), of_input),
+            _beyond(_attodollars(rates, Usage(output_tokens=1, reasoning_tokens=1)), of_output),
+        )
 
     def cost_usd(self, asked: int, answered: int, cache_read: int, cache_write: int, reasoning: int) -> float | None:
         """Return the cost in US dollars of a call with these tokens, None where this price does not apply."""
@@ -41,13 +44,8 @@ class LinearPrice:
         total = self._call
         if total is None:
             return None
-        for tokens, rate in (
-            (asked, self._input),
-            (answered, self._output),
-            (cache_read, self._cache_read),
-            (cache_write, self._cache_write),
-            (reasoning, self._reasoning),
-        ):
+        counts = (asked, answered, cache_read, cache_write, reasoning)
+        for tokens, rate in zip(counts, self._rates, strict=True):
             if tokens:
                 if rate is None:
                     return None
@@ -71,10 +69,6 @@ def _attodollars(rates: Rates, usage: Usage) -> int | None:
 
 def _beyond(total: int | None, rest: int | None) -> int | None:
     return None if total is None or rest is None else total - rest
-
-
-def _sum(first: int | None, second: int | None) -> int | None:
-    return None if first is None or second is None else first + second
 
 
 def _rounded(total: int) -> float:

@@ -6,6 +6,7 @@ processes. What was added to our provider stays added.
 """
 
 import atexit
+from collections.abc import Callable
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 class Own:
     """The providers of one `haechi.init`."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, before_collecting: Callable[[], None] | None = None) -> None:
         self.config = config
+        self._before_collecting = before_collecting
         self._lock = RLock()  # scope: making each of the four below once
         self.tracers: TracerProvider | None = None
         self._meters: MeterProvider | None = None
@@ -45,7 +47,7 @@ class Own:
             if self._pipeline is None:
                 from haechi._export import Pipeline  # noqa: PLC0415  with the first span
 
-                self._pipeline = Pipeline(self.config)
+                self._pipeline = Pipeline(self.config, self._before_collecting)
             return self._pipeline
 
     def processors(self) -> "SynchronousMultiSpanProcessor":

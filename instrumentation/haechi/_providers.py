@@ -10,6 +10,7 @@ is put into the variable without using up the `Once`.
 """
 
 import os
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -69,6 +70,8 @@ class Following(trace.ProxyTracer):
 
     @property
     def _tracer(self) -> trace.Tracer:
+        if _state.unchanged() and self._provider is _state.in_force:
+            return self._followed
         provider = _state.provider()
         if provider is not self._provider:
             self._followed = provider.get_tracer(*self._scope)
@@ -110,6 +113,11 @@ class Meters(metrics_internal._ProxyMeterProvider):  # noqa: SLF001  the same
     def __init__(self) -> None:
         super().__init__()
         self._made: dict[tuple[str, str | None, str | None], _Meter] = {}
+        self.ours = False
+
+    def collected_here(self) -> bool:
+        """Tell whether our own thread collects what the meters record, calling those of `before_collecting` first."""
+        return self.ours
 
     def get_meter(
         self,
@@ -137,9 +145,27 @@ class _State:
         self.own: Own | None = None
         self._followed: trace.TracerProvider | None = None
         self._followed_meters: metrics.MeterProvider | None = None
+        self.in_force: trace.TracerProvider | None = None  # as it was when last looked for, among these:
+        self._seen: tuple[object, object, object] = (None, None, None)
+
+    def unchanged(self) -> bool:
+        """Tell whether the provider that was last found is in force still. Asked at each span."""
+        ours, tracers, meters = self._seen
+        return (
+            self.in_force is not None
+            and tracers is trace._TRACER_PROVIDER  # noqa: SLF001  see the module's docstring
+            and meters is metrics_internal._METER_PROVIDER  # noqa: SLF001  the same
+            and ours is self.own
+        )
 
     def provider(self) -> trace.TracerProvider:
         """Return the provider in force, real; notice when it has changed."""
+        found = self._provider()
+        self._seen = (self.own, trace._TRACER_PROVIDER, metrics_internal._METER_PROVIDER)  # noqa: SLF001  the same
+        self.in_force = found
+        return found
+
+    def _provider(self) -> trace.TracerProvider:
         owner = trace.get_tracer_provider()
         own = self.own
         if not isinstance(owner, trace.ProxyTracerProvider):
@@ -154,7 +180,7 @@ class _State:
 
     def forget(self) -> None:
         """Look again at the next span."""
-        self._followed = self._followed_meters = None
+        self._followed = self._followed_meters = self.in_force = None
 
     def _follow(self, theirs: trace.TracerProvider | None, own: Own | None) -> None:
         with _kept:
@@ -164,10 +190,12 @@ class _State:
                 own.make_tracers()
             if own is not None and theirs is not None:
                 _join(theirs, own)
+            METERS.ours = False
             if not isinstance(self._followed_meters, metrics_internal._ProxyMeterProvider):  # noqa: SLF001  the same
                 METERS.on_set_meter_provider(self._followed_meters)
             elif own is not None and exports and own.config.metrics:
                 METERS.on_set_meter_provider(own.make_meters())
+                METERS.ours = True
                 metrics_internal._PROXY_METER_PROVIDER.on_set_meter_provider(own.make_meters())  # noqa: SLF001  the same
 
 
@@ -190,9 +218,14 @@ _joined: Final[list[trace.TracerProvider]] = []
 """Providers that our processor was added to: one or two per program."""
 
 
-def open_(config: Config) -> None:
-    """Begin: our stand-ins take the places that are free."""
-    _state.own = Own(config)
+def open_(config: Config, before_collecting: Callable[[], None] | None = None) -> None:
+    """Begin: our stand-ins take the places that are free.
+
+    Args:
+        config: what the SDK was told.
+        before_collecting: called in our own thread, each time before it collects metrics and sends.
+    """
+    _state.own = Own(config, before_collecting)
     _state.forget()
     trace.get_tracer_provider()  # loads what OTEL_PYTHON_TRACER_PROVIDER names
     if trace._TRACER_PROVIDER is None:  # noqa: SLF001  see the module's docstring
@@ -234,6 +267,7 @@ def close() -> None:
         trace._TRACER_PROVIDER = None  # noqa: SLF001  the same
     if metrics_internal._METER_PROVIDER is METERS:  # noqa: SLF001  the same
         metrics_internal._METER_PROVIDER = None  # noqa: SLF001  the same
+    METERS.ours = False
     METERS.on_set_meter_provider(_SHUT_METERS)
     if metrics_internal._METER_PROVIDER is None:  # noqa: SLF001  the same
         metrics_internal._PROXY_METER_PROVIDER._real_meter_provider = None  # noqa: SLF001  it was filled in from ours

@@ -11,7 +11,7 @@ How: the scope rides in the OpenTelemetry context that it makes current, and rem
 from collections.abc import Mapping
 from typing import Final
 
-from opentelemetry.context import Context, attach, create_key, get_current, get_value, set_value
+from opentelemetry.context import Context, attach, create_key, get_current, set_value
 from opentelemetry.util.types import AttributeValue
 
 DEPTH_MAX: Final = 2_000
@@ -55,6 +55,16 @@ def enter(
     attach(set_value(_KEY, _Scope(owner, before, outer, attributes), before if context is None else context))
 
 
+def enter_with(owner: object, values: dict[str, object]) -> None:
+    """Make the current context with values added current until ``owner`` leaves; as `enter`, in one copy."""
+    before = get_current()
+    outer = _of(before)
+    if outer is not None and outer.depth >= DEPTH_MAX:
+        return
+    scope = _Scope(owner, before, outer, outer.attributes if outer else _NONE)
+    attach(Context(before, **values, **{_KEY: scope}))
+
+
 def inside(context: Context, attributes: Mapping[str, AttributeValue]) -> Context:
     """Return a context made from another, in which spans begin with these attributes. It is not made current."""
     return set_value(_KEY, _Scope(None, context, _of(context), attributes), context)
@@ -76,5 +86,5 @@ def attributes(context: Context | None = None) -> Mapping[str, AttributeValue]:
 
 
 def _of(context: Context | None) -> _Scope | None:
-    scope = get_value(_KEY, context)
+    scope = (get_current() if context is None else context).get(_KEY)
     return scope if isinstance(scope, _Scope) else None

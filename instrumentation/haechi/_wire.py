@@ -12,11 +12,11 @@ Source: OTLP 1.x, "Failures": 429, 502, 503 and 504 are sent again, with Retry-A
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from haechi import _guard
+from haechi import _guard, _otlp
 from haechi._config import Config
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Wire:
         self._config = config
         self._exporters: dict[tuple[str, str], Any] = {}
         self._attempt = Attempt()
+        self._spans: Any = None  # the exporter whose requests of spans are written by us
 
     @property
     def waiting(self) -> bool:
@@ -81,7 +82,7 @@ class Wire:
         """Make one attempt; ``seconds`` bound connecting and every wait for an answer."""
         self._attempt.begin(seconds)
         try:
-            result = self._exporter(signal, exporter).export(batch)
+            result = self._export(self._exporter(signal, exporter), batch)
         except LookupError as error:  # an exporter that is not installed
             return Refused(str(error.args[0] if error.args else error))
         except Exception as error:  # noqa: BLE001  exporters are foreign code; what they raise is about this batch
@@ -96,6 +97,17 @@ class Wire:
             with _guard.Kept("closing an exporter"):
                 exporter.shutdown()
         self._exporters.clear()
+
+    def _export(self, exporter: Any, batch: Any) -> Any:
+        """Let an exporter send a batch; where the bytes are written by us, it sends an empty one with them in it."""
+        if exporter is not self._spans:
+            return exporter.export(batch)
+        self._attempt.body = _otlp.request(batch)
+        result = exporter.export(())
+        if not self._attempt.made:  # it sees no reason to send nothing
+            self._attempt.body = self._spans = None
+            return exporter.export(batch)
+        return result
 
     def _exporter(self, signal: str, name: str) -> Any:
         made = self._exporters.get((signal, name))
@@ -121,7 +133,10 @@ class Wire:
         session = observed_session(self._attempt)
         if self._config.key and endpoint:
             session.headers["authorization"] = f"Bearer {self._config.key}"
-        return make(endpoint=f"{endpoint}/v1/{signal}" if endpoint else None, session=session)
+        made = make(endpoint=f"{endpoint}/v1/{signal}" if endpoint else None, session=session)
+        if signal == "traces":
+            self._spans = made
+        return made
 
 
 class Attempt:
@@ -130,13 +145,14 @@ class Attempt:
     def __init__(self) -> None:
         self.outcome: Later | Refused | None = None
         self.seconds = (10.0, 10.0)
+        self.body: bytes | None = None  # what the next request carries instead of its own body
         self.made = False
         self.waiting = False
         self.practised = False  # the first request imports what it needs
 
     def begin(self, seconds: tuple[float, float]) -> None:
         """Forget the attempt before."""
-        self.outcome = None
+        self.outcome = self.body = None
         self.seconds = seconds
         self.made = False
 
@@ -163,12 +179,16 @@ def observed_session(attempt: Attempt) -> "Session":
     """Return a session of requests that notes what happens to each request, and makes exporters try once."""
     from requests import ConnectionError as Unconnected  # noqa: PLC0415  30 ms, in the exporting thread
     from requests import RequestException, Response, Session  # noqa: PLC0415  the same
+    from requests.structures import CaseInsensitiveDict  # noqa: PLC0415  the same
 
     class Observed(Session):
         """Bounds each request in time and ends a failed one with an error that exporters do not retry."""
 
         def request(self, *args: Any, **options: Any) -> Response:
             options["timeout"] = attempt.seconds
+            if attempt.body is not None:
+                headers = CaseInsensitiveDict({**self.headers, **(options.get("headers") or {})})
+                options["data"] = _COMPRESSED[headers.get("content-encoding", "")](attempt.body)
             attempt.made = True
             begun = time.monotonic()
             attempt.waiting = attempt.practised
@@ -192,6 +212,22 @@ def observed_session(attempt: Attempt) -> "Session":
                 return super().request(*args, **options)
 
     return Observed()
+
+
+def _gzipped(body: bytes) -> bytes:
+    from gzip import compress  # noqa: PLC0415  only where it is wanted
+
+    return compress(body)
+
+
+def _deflated(body: bytes) -> bytes:
+    from zlib import compress  # noqa: PLC0415  the same
+
+    return compress(body)
+
+
+_COMPRESSED: Final[Mapping[str, Callable[[bytes], bytes]]] = {"": bytes, "gzip": _gzipped, "deflate": _deflated}
+"""By the encoding that an exporter names in the headers of its request."""
 
 
 class _Hush(logging.Filter):

@@ -18,7 +18,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from haechi import _failure, _guard, _runtime, _scope
+from haechi import _attributes, _failure, _guard, _runtime, _scope
 from haechi._content import Content
 from haechi._runtime import Runtime
 from haechi_schemas import attributes as names
@@ -26,6 +26,7 @@ from haechi_schemas import attributes as names
 Facts = dict[str, AttributeValue]
 """Attributes of a span, by their canonical names."""
 
+_CURRENT: Final = next(iter(trace.set_span_in_context(trace.INVALID_SPAN, Context())))  # has no public name
 _INSIDE: Final = context.create_key("haechi-call")
 _WITNESS: Final = context.create_key("haechi-witness")
 _SUPPRESSED: Final = (
@@ -74,7 +75,7 @@ class Witness:
 
 def witness(within: Context | None = None) -> Witness | None:
     """Return who watches a context, by default the current one."""
-    watching = context.get_value(_WITNESS, within)
+    watching = (context.get_current() if within is None else within).get(_WITNESS)
     return watching if isinstance(watching, Witness) else None
 
 
@@ -107,17 +108,18 @@ class Call:
         within = began.within if began else None
         if (watching := witness(within)) is not None:
             watching.operations.add(request.operation)
-        facts = request.attributes
-        facts[names.OPERATION_NAME] = request.operation
-        facts[names.PROVIDER_NAME] = request.provider
+        first: Facts = {names.OPERATION_NAME: request.operation, names.PROVIDER_NAME: request.provider}
+        name = request.operation
         if request.model:
-            facts[names.REQUEST_MODEL] = request.model
-        facts.update(_scope.attributes(within))
-        self._facts = facts
-        name = f"{request.operation} {request.model}" if request.model else request.operation
+            first[names.REQUEST_MODEL] = request.model
+            name = f"{name} {request.model}"
+        first.update(_scope.attributes(within))
+        self._facts = facts = request.attributes
         self._span = runtime.tracer.start_span(
-            name, within, kind=SpanKind.CLIENT, attributes=facts, start_time=self._start_ns
+            name, within, kind=SpanKind.CLIENT, attributes=first, start_time=self._start_ns
         )
+        _attributes.put(self._span, facts)
+        facts.update(first)
         if runtime.prices is not None:
             runtime.prices.warm()
 
@@ -160,25 +162,30 @@ class Call:
         except IndexError:
             return
         end_ns = self._runtime.clock()
-        with _FINISHING:
-            known = {**self._facts, **facts}
-            added = dict(facts)
-            if self._first_chunk_ns is not None:
-                added[names.RESPONSE_TIME_TO_FIRST_CHUNK] = (self._first_chunk_ns - self._start_ns) / 1e9
-            if self.chunks:
-                added[names.RESPONSE_CHUNK_COUNT] = self.chunks
-            if error is not None:
-                added.update(_failure.facts(error))
-            elif names.ERROR_TYPE in added:  # an answer that says that it is none
-                self._span.set_status(Status(StatusCode.ERROR))
-            known.update(added)
-            self._price(known, added)
-            self._span.set_attributes(added)
-            if self._runtime.metrics is not None:
-                self._runtime.metrics.record(known, (end_ns - self._start_ns) / 1e9)
-            if error is not None:
-                _failure.note(self._span, error)
+        try:
+            self._tell(dict(facts), end_ns, error)
+        except Exception as ours:  # noqa: BLE001  the boundary of `_guard`, without its block: this runs at every call
+            _guard.log_once("finishing a span", ours)
         self._span.end(end_ns)
+
+    def _tell(self, added: Facts, end_ns: int, error: BaseException | None) -> None:
+        """Put what is known at the end on the span, and record the metrics."""
+        if self._first_chunk_ns is not None:
+            added[names.RESPONSE_TIME_TO_FIRST_CHUNK] = (self._first_chunk_ns - self._start_ns) / 1e9
+        if self.chunks:
+            added[names.RESPONSE_CHUNK_COUNT] = self.chunks
+        if error is not None:
+            added.update(_failure.facts(error))
+        elif names.ERROR_TYPE in added:  # an answer that says that it is none
+            self._span.set_status(Status(StatusCode.ERROR))
+        known = self._facts
+        known.update(added)
+        self._price(known, added)
+        _attributes.put(self._span, added)
+        if self._runtime.metrics is not None:
+            self._runtime.metrics.record(known, (end_ns - self._start_ns) / 1e9)
+        if error is not None:
+            _failure.note(self._span, error)
 
     def _price(self, known: Mapping[str, AttributeValue], added: Facts) -> None:
         """Add the cost: what the provider itself says it was, else what the price book says."""
@@ -198,7 +205,7 @@ class Inside:
         self._span = span
 
     def __enter__(self) -> None:
-        _scope.enter(self, context.set_value(_INSIDE, True, trace.set_span_in_context(self._span)))
+        _scope.enter_with(self, {_CURRENT: self._span, _INSIDE: True})
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -226,6 +233,3 @@ def part_of_call(around: Context) -> Context:
 def inside() -> bool:
     """Tell whether what happens now is part of a call that is observed."""
     return bool(context.get_current().get(_INSIDE))
-
-
-_FINISHING: Final = _guard.Kept("finishing a span")

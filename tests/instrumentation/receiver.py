@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -35,6 +36,7 @@ class Receiver:
         status: what it answers; ``headers`` go with it.
         pause_s: how long it takes to answer.
         bytes_max: larger bodies get a 413.
+        opened: undoes the compression of bodies.
         spans: what arrived with a good answer; ``refused`` counts requests that got another one.
     """
 
@@ -42,6 +44,7 @@ class Receiver:
     headers: dict[str, str] = field(default_factory=dict)
     pause_s: float = 0.0
     bytes_max: int = 1 << 30
+    opened: Callable[[bytes], bytes] = bytes
     spans: list[Sent] = field(default_factory=list)
     metrics: list[ExportMetricsServiceRequest] = field(default_factory=list)
     logs: list[ExportLogsServiceRequest] = field(default_factory=list)
@@ -86,7 +89,7 @@ class Receiver:
         status = self.status if len(body) <= self.bytes_max else 413
         time.sleep(self.pause_s)
         if status == 200:
-            self._keep(handler.path, body)
+            self._keep(handler.path, self.opened(body))
         else:
             self.refused += 1
         try:

@@ -8,7 +8,7 @@ DeepSeek's ``prompt_cache_hit_tokens``, and the cost that OpenRouter, Perplexity
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from haechi._content import Content, field
+from haechi._content import Content, field, own_fields
 from haechi.instrument import _openai_messages as messages
 from haechi.spans import Facts
 from haechi_schemas import attributes as names
@@ -31,10 +31,10 @@ _OUTPUT_TYPES: Final = {"text": "text", "json_object": "json", "json_schema": "j
 def parameters(kwargs: Mapping[str, Any]) -> Facts:
     """Return the parameters of a request. Values of other types (a client's NOT_GIVEN) are left out."""
     facts: Facts = {}
-    for name in _PARAMETERS.keys() & kwargs.keys():
-        value = kwargs[name]
-        if isinstance(value, int | float | str):
-            facts[_PARAMETERS[name]] = value
+    for name, value in kwargs.items():
+        known = _PARAMETERS.get(name)
+        if known is not None and isinstance(value, (int, float, str)):
+            facts[known] = value
     stop = kwargs.get("stop")
     if isinstance(stop, str | list | tuple):
         facts[names.REQUEST_STOP_SEQUENCES] = [stop] if isinstance(stop, str) else [str(word) for word in stop]
@@ -67,7 +67,7 @@ def asked(kwargs: dict[str, Any], content: Content) -> Facts:
     facts = parameters(kwargs)
     if not content.on:
         return facts
-    facts[names.INPUT_MESSAGES] = content.json([messages.said(m) for m in listed(kwargs, "messages")])
+    facts[names.INPUT_MESSAGES] = messages.conversation(listed(kwargs, "messages"), content)
     if tools := listed(kwargs, "tools"):
         facts[names.TOOL_DEFINITIONS] = content.json([messages.tool(tool) for tool in tools])
     return facts
@@ -84,23 +84,25 @@ def listed(kwargs: dict[str, Any], name: str) -> list[Any] | tuple[Any, ...]:
 def answered(response: Any, content: Content) -> Facts:
     """Return what a whole chat answer says."""
     facts = response_facts(response)
-    choices = field(response, "choices") or ()
+    own = own_fields(response)
+    choices = (own["choices"] if "choices" in own else field(response, "choices")) or ()
     reasons = [reason for choice in choices if isinstance(reason := field(choice, "finish_reason"), str)]
     if reasons:
         facts[names.RESPONSE_FINISH_REASONS] = reasons
     if content.on and choices:
-        facts[names.OUTPUT_MESSAGES] = content.json([messages.choice(choice) for choice in choices])
+        facts[names.OUTPUT_MESSAGES] = messages.answers(choices, content)
     return facts
 
 
 def response_facts(response: Any) -> Facts:
     """Return id, model, tier and usage, of an answer or of one chunk of it."""
     facts: Facts = {}
+    own = own_fields(response)
     for name, source in _RESPONSE:
-        value = field(response, source)
+        value = own[source] if source in own else field(response, source)
         if isinstance(value, str) and value:
             facts[name] = value
-    usage = field(response, "usage")
+    usage = own["usage"] if "usage" in own else field(response, "usage")
     if usage is not None:
         facts |= usage_facts(usage)
     return facts

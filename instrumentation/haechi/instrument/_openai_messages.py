@@ -1,15 +1,18 @@
 """Messages, answers and tools of OpenAI's chat protocol in the convention's message shape. Used where content is on."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from haechi._content import (
+    Content,
     Message,
     Part,
     blob_part,
     field,
     message,
+    own_fields,
     reasoning_part,
+    text_message,
     text_part,
     tool_call_part,
     tool_response_part,
@@ -18,12 +21,13 @@ from haechi._content import (
 
 _ORDINARY: Final = frozenset({"role", "content"})
 """All that most messages say; asked first, because each further question costs as much as this one."""
+_ANSWERING: Final = frozenset({"tool", "function"})
 
 
 def said(source: Any) -> Message:
     """Return a message of the conversation."""
     role = str(field(source, "role") or "user")
-    if role in {"tool", "function"}:
+    if role in _ANSWERING:
         return message(role, [tool_response_part(field(source, "tool_call_id"), field(source, "content"))])
     return message(role, parts(source))
 
@@ -35,10 +39,55 @@ def choice(source: Any) -> Message:
     return message(role, parts(answer), str(field(source, "finish_reason") or ""))
 
 
+def conversation(given: Sequence[Any], content: Content) -> str:
+    """Return messages of the conversation as they are recorded."""
+    texts = []
+    for source in given:
+        if type(source) is not dict or len(source) != 2:
+            break
+        role = source.get("role")
+        if role in _ANSWERING or (text := text_message(role, source.get("content"))) is None:
+            break
+        texts.append(text)
+    else:
+        if (told := content.listed(texts)) is not None:
+            return told
+    return content.json([said(source) for source in given])
+
+
+def answers(choices: Sequence[Any], content: Content) -> str:
+    """Return the choices of an answer as they are recorded."""
+    texts = []
+    for source in choices:
+        own = own_fields(source)
+        answer = own.get("message")
+        held = own_fields(answer)
+        if not _is_text_alone(answer, held):
+            break
+        text = text_message(held.get("role"), held.get("content"), own.get("finish_reason") or "")
+        if text is None:
+            break
+        texts.append(text)
+    else:
+        if (told := content.listed(texts)) is not None:
+            return told
+    return content.json([choice(source) for source in choices])
+
+
+def _is_text_alone(source: Any, own: Mapping[str, Any]) -> bool:
+    """Tell whether all that an object of a client says is a role and a content."""
+    if getattr(source, "__pydantic_extra__", None):
+        return False
+    for name, value in own.items():
+        if value and name not in _ORDINARY:
+            return False
+    return bool(own)
+
+
 def parts(source: Any) -> list[Part]:
     """Return what a message holds: thoughts, text, sound, calls of tools."""
-    own = source if isinstance(source, dict) else getattr(source, "__dict__", None)
-    if own and not getattr(source, "__pydantic_extra__", None) and {key for key in own if own[key]} <= _ORDINARY:
+    own = source if isinstance(source, dict) else own_fields(source)
+    if _is_text_alone(source, own):
         return body(own.get("content"))
     thought = field(source, "reasoning_content") or field(source, "reasoning")
     return [

@@ -102,11 +102,12 @@ def provider_of(host: str, port: int | None, otherwise: str, own: tuple[tuple[st
 def server_of(client: Any, otherwise: str) -> Server:
     """Return where a client (it has a ``base_url``) sends its requests; remembered as long as the client lives."""
     url, own = getattr(client, "base_url", ""), _own()
-    known = _servers.get(client)
-    if known is not None and known[0] is url and known[1] is own:
-        return known[2]
+    known = _servers.get(id(client))
+    if known is not None and known.client() is client and known.url is url and known.own is own:
+        return known.server
     server = _server_at(str(url), otherwise, own)
-    _servers[client] = (url, own, server)
+    number = id(client)
+    _servers[number] = _Known(weakref.ref(client, lambda _: _servers.pop(number, None)), url, own, server)
     return server
 
 
@@ -128,6 +129,14 @@ def _server_at(url: str, otherwise: str, own: tuple[tuple[str, str], ...]) -> Se
     return Server(provider_of(host, port, otherwise, own), host, port)
 
 
-_servers: "weakref.WeakKeyDictionary[Any, tuple[Any, tuple[tuple[str, str], ...], Server]]" = (
-    weakref.WeakKeyDictionary()
-)
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Where a client was found to send its requests, and what that was told by."""
+
+    client: "weakref.ref[Any]"
+    url: Any
+    own: tuple[tuple[str, str], ...]
+    server: Server
+
+
+_servers: Final[dict[int, _Known]] = {}  # by the client's address, as long as it lives
