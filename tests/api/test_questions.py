@@ -326,7 +326,7 @@ def test_answers_are_those_of_the_openapi(
 def test_too_much_is_told_as_such(api: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
     """A question over the limit of rows is stopped by the engine and answered with the way out."""
     api.fill(calls(4))
-    monkeypatch.setitem(_settings(), "max_rows_to_read", "10")
+    monkeypatch.setitem(_settings(), "max_rows_to_read", "1")
     answer = api.ask("summary")
     assert (answer.status_code, answer.json()["code"]) == (422, "too_expensive")
     assert "shorten the window" in answer.json()["detail"]

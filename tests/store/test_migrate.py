@@ -69,6 +69,19 @@ def test_every_file_can_run_again(fresh: StoreClient) -> None:
     assert tables(fresh) == PUBLIC | VIEWS | {"schema_migrations"}
 
 
+def test_scores_from_before_they_were_replaceable_are_kept(fresh: StoreClient) -> None:
+    """Their values stay; ids that the collector did not make are their senders'."""
+    fresh.command("CREATE DATABASE `an other`", needs_database=False)
+    for statement in migrations()[0].rendered(fresh.dsn.database, None):
+        fresh.command(statement, needs_database=False)
+    values = f"('{32 * 'a'}', 0.5, now()), ('click-1', 0.25, now())"
+    fresh.command(f"INSERT INTO scores (id, value, ingested_at) VALUES {values}")
+    migrate(fresh)
+    fresh.command("INSERT INTO scores (id, value) VALUES ('click-2', NULL)")
+    rows = fresh.query("SELECT id, value, is_replaceable FROM scores ORDER BY id").to_pylist()
+    assert [(r["value"], r["is_replaceable"]) for r in rows] == [(0.5, False), (0.25, True), (None, True)]
+
+
 def test_a_changed_file_is_refused_by_name(fresh: StoreClient) -> None:
     """And so are tables of a newer version."""
     migrate(fresh)
@@ -178,6 +191,6 @@ def test_the_files_are_sound() -> None:
     for migration in migrations():
         assert Path(migration.file).suffix == ".sql"
         for statement in statements(migration.text):
-            assert any(word in statement for word in ("IF NOT EXISTS", "OR REPLACE", "MODIFY ", "REMOVE TTL"))
+            assert any(word in statement for word in ("IF NOT EXISTS", "OR REPLACE", "MODIFY ", "REMOVE TTL", "MATERIALIZE"))
     renamed = "".join(Migration(1, "x", "CREATE DATABASE IF NOT EXISTS haechi").rendered("o`ther", None))
     assert renamed == "CREATE DATABASE IF NOT EXISTS `o\\`ther`"

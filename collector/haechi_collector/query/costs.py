@@ -6,14 +6,17 @@ alone costs None, not 0. A request is priced when it has a cost, 0 included.
 """
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 from haechi_collector.errors import WrongParameter
 from haechi_collector.query import limits
+from haechi_collector.query.dimensions import dimension
 from haechi_collector.query.engine import Engine, Row, Table
 from haechi_collector.query.grouped import Grouped, totals_of
+from haechi_collector.query.kept import Measure
 from haechi_collector.query.money import each, text_of
 from haechi_collector.query.series import iso
 from haechi_collector.query.statement import Statement, Values
@@ -21,16 +24,22 @@ from haechi_collector.query.statement import Statement, Values
 _ORDER: Final = "cost DESC NULLS LAST, requests DESC"
 _MODELS_MAX: Final = 100
 _MEASURES: Final = (
-    "count() AS requests",
-    "sum(cost_usd) AS cost",
-    "count(cost_usd) AS priced",
-    "countIf(cost_source = 'unpriced') AS unpriced",
-    "sum(input_tokens) AS input",
-    "sum(output_tokens) AS output",
-    "sum(cache_read_tokens) AS cached",
-    "sumIf(input_tokens + output_tokens, cost_usd IS NOT NULL) AS priced_tokens",
+    Measure("requests", "count()"),
+    Measure("cost", "sum(cost_usd)"),
+    Measure("priced", "count(cost_usd)"),
+    Measure("unpriced", "countIf(cost_source = 'unpriced')"),
+    Measure("input", "sum(input_tokens)"),
+    Measure("output", "sum(output_tokens)"),
+    Measure("cached", "sum(cache_read_tokens)"),
+    Measure("priced_tokens", "sumIf(input_tokens + output_tokens, cost_usd IS NOT NULL)"),
 )
-_USERS: Final = "uniqExactIf(user_id, user_id != '') AS users"
+_TOKENS: Final = (
+    Measure("requests", "count()"),
+    Measure("input_tokens", "sum(input_tokens)"),
+    Measure("output_tokens", "sum(output_tokens)"),
+)
+_OF_MODEL: Final = tuple(dimension(name, "group_by") for name in ("provider", "model", "response_model"))
+_USERS: Final = Measure("users", "uniqExactIf(user_id, user_id != '')")
 _RATE: Final = "toDecimal128OrZero(cost_details['{bucket}.rate'], 15)"
 
 
@@ -43,8 +52,8 @@ class CostsQuestion:
     savings: bool = False
 
     @property
-    def measures(self) -> tuple[str, ...]:
-        """SQL of what is measured of each group."""
+    def measures(self) -> tuple[Measure, ...]:
+        """What is measured of each group."""
         return (*_MEASURES, _USERS) if self.users else _MEASURES
 
 
@@ -86,23 +95,14 @@ async def _series(engine: Engine, question: CostsQuestion, rows: Table) -> list[
 async def _unpriced_models(engine: Engine, question: CostsQuestion, unpriced: int) -> list[dict[str, Any]]:
     if not unpriced:
         return []
-    values = Values()
-    source = question.grouped.scope.source_of_requests(values, "cost_source = 'unpriced'")
-    keys = "provider, if(response_model = '', request_model, response_model)"
-    columns = f"{keys} AS model, count() AS requests, sum(input_tokens) AS input, sum(output_tokens) AS output"
-    tail = f"GROUP BY provider, model ORDER BY requests DESC, provider, model LIMIT {_MODELS_MAX}"
-    sql = f"SELECT {columns} FROM {source} {tail}"  # noqa: S608  bound values
-    table = await engine.ask(Statement(sql, values.bound))
-    return [
-        {
-            "provider": row["provider"],
-            "model": row["model"],
-            "requests": row["requests"],
-            "input_tokens": row["input"],
-            "output_tokens": row["output"],
-        }
-        for row in table.rows
-    ]
+    grouped = Grouped(question.grouped.scope, _OF_MODEL, limits.QUESTION_GROUPS_MAX, is_unpriced=True)
+    table = await engine.ask(grouped.rows(_TOKENS, "requests DESC"))
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for row in table.rows:  # one per model that was asked for and that answered
+        provider, asked, answered = (row[f"g{n}"] for n in range(3))
+        found.setdefault((provider, answered or asked), Counter()).update({one.name: row[one.name] for one in _TOKENS})
+    most = sorted(found.items(), key=lambda pair: (-pair[1]["requests"], pair[0]))[:_MODELS_MAX]
+    return [{"provider": provider, "model": model, **sums} for (provider, model), sums in most]
 
 
 async def _saved(engine: Engine, question: CostsQuestion, cached: int) -> dict[str, Any]:

@@ -31,6 +31,9 @@ _SETTINGS: Final = {
 _WIDE: Final = {"optimize_move_to_prewhere": "0"}
 """Reading some columns first pays where few rows are left for the others; else it costs a fifth more."""
 
+_SETTLED: Final = {"apply_patch_parts": "0"}
+"""The engine reads no projection while any late content waits to be merged; it may where that changes nothing."""
+
 _TOO_MUCH: Final[dict[int, str]] = {
     158: "reads too many rows",
     159: "takes too long",
@@ -69,7 +72,11 @@ class Engine:
         query = Query(
             f"{statement.sql} FORMAT JSON",
             str(uuid.uuid4()),
-            settings={**_SETTINGS, **(_WIDE if statement.is_wide else {})},
+            settings={
+                **_SETTINGS,
+                **(_WIDE if statement.is_wide else {}),
+                **(_SETTLED if statement.is_settled else {}),
+            },
             parameters=statement.values,
         )
         answer = await self._reader.run(query)

@@ -13,7 +13,8 @@ from haechi_collector.errors import WrongParameter
 from haechi_collector.query import limits
 from haechi_collector.query.engine import Engine, Row
 from haechi_collector.query.grouped import Grouped, totals_of
-from haechi_collector.query.quantiles import name_of, near, quantiles_sql
+from haechi_collector.query.kept import Measure, quantiles_of
+from haechi_collector.query.quantiles import name_of, near
 from haechi_collector.query.series import iso
 
 Metric = Literal["duration", "ttft", "tokens_per_second"]
@@ -29,6 +30,13 @@ METRICS: Final[dict[Metric, tuple[str, str]]] = {
 }
 """The SQL of each metric, and its unit."""
 
+_READ: Final[dict[Metric, tuple[str, float]]] = {
+    "duration": ("duration_ns", 1e-6),
+    "ttft": ("ttft_ns", 1e-6),
+    "tokens_per_second": (METRICS["tokens_per_second"][0], 1.0),
+}
+"""What is read of each metric, as `kept` knows it, and how many of its units that is."""
+
 _ORDER: Final = "requests DESC"
 
 
@@ -41,18 +49,22 @@ class LatencyQuestion:
     levels: tuple[float, ...]
 
     @property
-    def measures(self) -> tuple[str, ...]:
-        """SQL of what is measured of each group."""
-        value = METRICS[self.metric][0]
+    def measures(self) -> tuple[Measure, ...]:
+        """What is measured of each group, in the units of the columns."""
+        value = _READ[self.metric][0]
         return (
-            "count() AS requests",
-            "countIf(status_code = 'error') AS errors",
-            f"count({value}) AS measured",
-            f"avg({value}) AS average",
-            f"min({value}) AS least",
-            f"max({value}) AS most",
-            f"{quantiles_sql(self.levels, value)} AS found",
+            Measure("requests", "count()"),
+            Measure("errors", "countIf(status_code = 'error')"),
+            Measure("measured", f"count({value})"),
+            Measure("summed", f"sum({value})"),
+            Measure("least", f"min({value})", "min"),
+            Measure("most", f"max({value})", "max"),
+            quantiles_of("found", value, self.levels),
         )
+
+    def shown(self, value: float | None) -> float | None:
+        """Return a measured value in the unit of the metric, to a thousandth of it."""
+        return None if value is None else round(value * _READ[self.metric][1], 3)
 
 
 async def latency(engine: Engine, question: LatencyQuestion) -> dict[str, Any]:
@@ -89,21 +101,16 @@ async def _series(engine: Engine, question: LatencyQuestion, *, is_cut: bool) ->
 
 
 def _figures(question: LatencyQuestion, row: Row, seconds: float) -> dict[str, Any]:
-    requests = row["requests"]
+    requests, measured, shown = row["requests"], row["measured"], question.shown
     found = zip(question.levels, row["found"] or [None] * len(question.levels), strict=True)
     return {
         "requests": requests,
         "requests_per_minute": requests * 60 / seconds,
         "errors": row["errors"],
         "error_rate": row["errors"] / requests if requests else None,
-        "measured": row["measured"],
-        "avg": rounded(row["average"]) if row["measured"] else None,
-        "min": rounded(row["least"]) if row["measured"] else None,
-        "max": rounded(row["most"]) if row["measured"] else None,
-        "quantiles": {name_of(level): rounded(near(v, row["least"], row["most"])) for level, v in found},
+        "measured": measured,
+        "avg": shown(row["summed"] / measured) if measured else None,
+        "min": shown(row["least"]) if measured else None,
+        "max": shown(row["most"]) if measured else None,
+        "quantiles": {name_of(level): shown(near(v, row["least"], row["most"])) for level, v in found},
     }
-
-
-def rounded(value: float | None) -> float | None:
-    """Return a measured value without digits that mean nothing: a thousandth of its unit."""
-    return None if value is None else round(value, 3)

@@ -46,7 +46,16 @@ def name_of(level: float) -> str:
 
 def quantiles_sql(levels: Sequence[float], value: str) -> str:
     """Return the expression whose values `near` reads. ``levels`` are numbers of `read_quantiles`."""
-    return f"quantilesBFloat16({', '.join(f'{level:.5f}' for level in levels)})({value})"
+    return f"quantilesBFloat16({_listed(levels)})({value})"
+
+
+def quantiles_merged(levels: Sequence[float]) -> str:
+    """Return the function that puts states of ``quantilesBFloat16`` together, for `near` as well."""
+    return f"quantilesBFloat16Merge({_listed(levels)})"
+
+
+def _listed(levels: Sequence[float]) -> str:
+    return ", ".join(f"{level:.5f}" for level in levels)
 
 
 def near(found: float | None, lowest: float | None, highest: float | None) -> float | None:

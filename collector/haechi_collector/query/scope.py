@@ -90,6 +90,11 @@ class Scope:
         """Whether nothing narrows the window."""
         return not self.filters and not self.attributes
 
+    @property
+    def columns(self) -> set[str]:
+        """The columns that the filters look at; those of attributes are not among them."""
+        return {FILTERS[name] for name in self.filters}
+
     def spans(self, values: Values) -> str:
         """Return the condition on ``spans``: any span that is meant."""
         return " AND ".join([self._where(values, "start_time"), *self.narrowing(values)])
@@ -97,6 +102,11 @@ class Scope:
     def requests(self, values: Values) -> str:
         """Return the condition on ``spans``: the requests that are meant."""
         return f"{self.spans(values)} AND {self._counted(values)}"
+
+    def requests_of_any_time(self, values: Values) -> str:
+        """Return the condition on ``spans`` but for the window: the requests that are meant."""
+        own = [] if self.project is None else [f"project = {values.text(self.project)}"]
+        return " AND ".join([*own, *self.narrowing(values), self._counted(values)])
 
     def source_of_requests(self, values: Values, also: str = "1") -> str:
         """Return what stands behind FROM to read the requests that are meant; ``also`` is SQL of ours that must hold.
@@ -107,16 +117,18 @@ class Scope:
         if not days:
             return f"spans WHERE {self.requests(values)} AND {also}"
         listed = ", ".join(f"'{day}'" for day in days)  # digits of our own
-        own = [] if self.project is None else [f"project = {values.text(self.project)}"]
-        inside = " AND ".join(
-            [f"_partition_id IN ({listed})", *own, *self.narrowing(values), self._counted(values), also]
-        )
+        inside = f"_partition_id IN ({listed}) AND {self.requests_of_any_time(values)} AND {also}"
         edges = f"_partition_id NOT IN ({listed}) AND {self.requests(values)} AND {also}"
         return f"(SELECT * FROM spans WHERE {inside} UNION ALL SELECT * FROM spans WHERE {edges})"  # noqa: S608  bound values
 
     def scores(self, values: Values) -> str:
-        """Return the condition on ``scores``: judgements of the window, on traces that the filters let through."""
-        where = self._where(values, "timestamp")
+        """Return the condition on ``scores``: judgements of the window, on traces that the filters let through.
+
+        Of those with one id the latest counts, where it was made later than the window it is in no window before.
+        """
+        own = "" if self.project is None else f"project = {values.text(self.project)} AND "
+        lasting = latest(f"{own}timestamp >= {values.time(self.window.from_ns)}")
+        where = f"{self._where(values, 'timestamp')} AND {lasting}"
         if self.is_wide:
             return where
         # A call may have been made before the window in which it is judged.
@@ -138,6 +150,17 @@ class Scope:
         begin, end = values.time(self.window.from_ns), values.time(self.window.to_ns)
         where = f"{time} >= {begin} AND {time} < {end}"
         return where if self.project is None else f"project = {values.text(self.project)} AND {where}"
+
+
+def latest(where: str) -> str:
+    """Return the condition on ``scores FINAL`` that no later score has taken this one's place.
+
+    Args:
+        where: SQL of ours: which scores to look among; those of the caller's project, and all that could be later.
+    """
+    last = "max(ingested_at), argMax(timestamp, (ingested_at, timestamp))"
+    chosen = f"SELECT project, id, {last} FROM scores WHERE {where} AND is_replaceable GROUP BY project, id"  # noqa: S608  bound values
+    return f"(NOT is_replaceable OR (project, id, ingested_at, timestamp) IN ({chosen}))"
 
 
 def read_scope(items: Sequence[tuple[str, str]], window: Window, project: str | None) -> Scope:

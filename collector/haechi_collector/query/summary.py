@@ -11,31 +11,28 @@ from typing import Any, Final
 from haechi_collector.query.dimensions import dimension
 from haechi_collector.query.engine import Engine, Row
 from haechi_collector.query.grouped import Grouped
+from haechi_collector.query.judgements import THUMBS, UP
+from haechi_collector.query.kept import Measure, quantiles_of
 from haechi_collector.query.money import each, text_of
-from haechi_collector.query.quantiles import DEFAULT, name_of, near, quantiles_sql
+from haechi_collector.query.quantiles import DEFAULT, name_of, near
 from haechi_collector.query.scope import Scope
 from haechi_collector.query.series import iso
 from haechi_collector.query.statement import Statement, Values
 
 _MODELS_MAX: Final = 100
 _MEASURES: Final = (
-    "count() AS requests",
-    "countIf(status_code = 'error') AS errors",
-    "sum(cost_usd) AS cost",
-    "count(cost_usd) AS priced",
-    "countIf(cost_source = 'unpriced') AS unpriced",
-    "avg(duration_ns) AS average",
-    f"{quantiles_sql(DEFAULT, 'duration_ns')} AS latency",
-    "min(duration_ns) AS latency_min",
-    "max(duration_ns) AS latency_max",
-    f"{quantiles_sql(DEFAULT, 'ttft_ns')} AS ttft",
-    "min(ttft_ns) AS ttft_min",
-    "max(ttft_ns) AS ttft_max",
-)
-_THUMBS: Final = "name IN ('user_feedback', 'thumbs_up', 'thumbs_down')"
-_UP: Final = (
-    "multiIf(label IN ('thumbs_up', 'thumbs_down'), label = 'thumbs_up', "
-    "name = 'thumbs_down', value <= 0.5, value > 0.5)"
+    Measure("requests", "count()"),
+    Measure("errors", "countIf(status_code = 'error')"),
+    Measure("cost", "sum(cost_usd)"),
+    Measure("priced", "count(cost_usd)"),
+    Measure("unpriced", "countIf(cost_source = 'unpriced')"),
+    Measure("duration", "sum(duration_ns)"),
+    quantiles_of("latency", "duration_ns", DEFAULT),
+    Measure("latency_min", "min(duration_ns)", "min"),
+    Measure("latency_max", "max(duration_ns)", "max"),
+    quantiles_of("ttft", "ttft_ns", DEFAULT),
+    Measure("ttft_min", "min(ttft_ns)", "min"),
+    Measure("ttft_max", "max(ttft_ns)", "max"),
 )
 
 
@@ -62,7 +59,7 @@ def _judgements(scope: Scope) -> Statement:
     values = Values()
     sql = (
         "SELECT avgIf(value, name = 'quality') AS quality, avgIf(value > 0.5, name = 'hallucination') AS hallucination,"  # noqa: S608  bound values
-        f" avgIf({_UP}, {_THUMBS}) AS thumbs FROM scores FINAL WHERE {scope.scores(values)}"
+        f" avgIf({UP}, {THUMBS}) AS thumbs FROM scores FINAL WHERE {scope.scores(values)}"
     )
     return Statement(sql, values.bound)
 
@@ -74,7 +71,7 @@ def _figures(row: Row, seconds: float) -> dict[str, Any]:
         "total_requests": requests,
         "requests_per_minute": requests * 60 / seconds,
         "error_rate": row["errors"] / requests if requests else None,
-        "avg_latency_ms": _ms(row["average"]),
+        "avg_latency_ms": _ms(row["duration"] / requests) if requests else None,
         **_percentiles(row, "latency"),
         **_percentiles(row, "ttft"),
         "total_cost_usd": text_of(cost),
