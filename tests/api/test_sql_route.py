@@ -118,7 +118,7 @@ def test_a_refusal_looks_like_clickhouse(api_url: str, query: str) -> None:
         {"max_memory_usage_for_user": "1"},
         {"allow_introspection_functions": "1"},
         {"default_format": "Template"},
-        {"compress": "1"},
+        {"decompress": "1"},
         {"query_id": "a b"},
         {"format_schema": "/etc/passwd"},
         {"log_comment": "x"},

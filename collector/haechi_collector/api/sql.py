@@ -252,9 +252,11 @@ def _take(options: _Options, name: str, value: str, database: str) -> None:
     elif name == "database":
         if value not in {"", "default", database}:
             raise SqlRefused(f"database {value}: the database here is {database}")
-    elif name in {"compress", "decompress"}:
+    elif name == "decompress":
         if value not in {"", "0"}:
-            raise SqlRefused(f"{name}: ClickHouse's own compression is not spoken here; send Accept-Encoding")
+            raise SqlRefused("decompress: a query is sent as it is")
+    elif name == "compress":
+        options.settings[name] = "1" if value in {"1", "true"} else "0"  # the answer in ClickHouse's own blocks
     elif sql_names.is_setting(name) or name in LIMITS:
         options.settings[name] = value
     elif name not in _IGNORED:
