@@ -112,11 +112,10 @@ export default {
     },
     // The URL names the span, so that a link shows it again.
     pick(span) {
-      if (span.id === this.selected) return;
       const url = new URL(location.href);
       url.searchParams.set("span", span.id);
       history.replaceState(history.state, "", url);
-      this.$emit("pick", span.id);
+      if (span.id !== this.selected) this.$emit("pick", span.id);
     },
     place() {
       return this.rows.findIndex((at) => this.spans[at].id === this.selected);
