@@ -95,7 +95,8 @@ def ask(endpoint: Endpoint, instance: Any, kwargs: Kwargs, kind: type[Asked] = A
         changed = dict(kwargs)
         request = endpoint.request(instance, changed, runtime.content)
         reader = endpoint.reader(request, kwargs, runtime.content)
-        return kind(endpoint, Call(runtime, request), reader, _raw.is_raw(kwargs)), changed
+        raw = "extra_headers" in kwargs and _raw.is_raw(kwargs)
+        return kind(endpoint, Call(runtime, request), reader, raw), changed
     except Exception as error:  # noqa: BLE001  the boundary of `_guard`, without its block: this runs at every call
         _guard.log_once("reading a request", error)
         return None, kwargs

@@ -108,7 +108,7 @@ def _turn_on(config: Config, given: dict[str, Any], *, outside: bool) -> None:
     if not config.enabled:
         return
     with _guard.Kept("turning on"):
-        metrics = Metrics(_providers.METERS, _providers.METERS.collected_here) if config.metrics else None
+        metrics = Metrics(_providers.METERS, _providers.METERS.collected) if config.metrics else None
         _providers.open_(config, metrics.settle if metrics else None)
         _runtime.use(
             Runtime(

@@ -11,7 +11,7 @@ Source: semantic-conventions-genai, metrics ``gen_ai.client.*``; the bucket boun
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import MeterProvider
@@ -33,6 +33,8 @@ _DIMENSIONS: Final = (
     names.ERROR_TYPE,
 )
 
+Collected = Literal["here", "elsewhere"] | None
+
 
 @dataclass(frozen=True, slots=True)
 class _Measured:
@@ -50,11 +52,11 @@ class Metrics:
 
     Args:
         provider: whose meter records.
-        settled_later: tells whether somebody calls `settle` before the metrics are collected.
+        collected: tells who collects: ``here`` calls `settle` first, ``elsewhere`` does not; None: nobody does.
     """
 
-    def __init__(self, provider: MeterProvider, settled_later: Callable[[], bool] = lambda: False) -> None:
-        self._settled_later = settled_later
+    def __init__(self, provider: MeterProvider, collected: Callable[[], Collected] = lambda: "elsewhere") -> None:
+        self._collected = collected
         self._waiting: deque[_Measured] = deque()  # its methods are atomic
         meter = provider.get_meter("haechi")
         self._duration = meter.create_histogram(
@@ -78,6 +80,9 @@ class Metrics:
 
     def record(self, facts: Mapping[str, AttributeValue], duration_s: float) -> None:
         """Record one finished call; ``facts`` are the attributes of its span."""
+        by = self._collected()
+        if by is None:
+            return
         told = facts.get
         measured = _Measured(
             {name: facts[name] for name in _DIMENSIONS if name in facts},
@@ -86,7 +91,7 @@ class Metrics:
             (told(names.USAGE_INPUT_TOKENS), told(names.USAGE_OUTPUT_TOKENS)),
             get_current(),
         )
-        if self._settled_later() and len(self._waiting) < WAITING_MAX:
+        if by == "here" and len(self._waiting) < WAITING_MAX:
             self._waiting.append(measured)
         else:
             self._record(measured)

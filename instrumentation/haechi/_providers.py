@@ -12,7 +12,7 @@ is put into the variable without using up the `Once`.
 import os
 from collections.abc import Callable
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import _internal as metrics_internal
@@ -115,9 +115,11 @@ class Meters(metrics_internal._ProxyMeterProvider):  # noqa: SLF001  the same
         self._made: dict[tuple[str, str | None, str | None], _Meter] = {}
         self.ours = False
 
-    def collected_here(self) -> bool:
-        """Tell whether our own thread collects what the meters record, calling those of `before_collecting` first."""
-        return self.ours
+    def collected(self) -> Literal["here", "elsewhere"] | None:
+        """Tell who collects what the meters record: our own thread, or the application's provider, or nobody."""
+        if self.ours:
+            return "here"
+        return "elsewhere" if self._real_meter_provider is not None else None
 
     def get_meter(
         self,

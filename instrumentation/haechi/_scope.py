@@ -9,7 +9,7 @@ How: the scope rides in the OpenTelemetry context that it makes current, and rem
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from opentelemetry.context import Context, attach, create_key, get_current, set_value
 from opentelemetry.util.types import AttributeValue
@@ -58,7 +58,7 @@ def enter(
 def enter_with(owner: object, values: dict[str, object]) -> None:
     """Make the current context with values added current until ``owner`` leaves; as `enter`, in one copy."""
     before = get_current()
-    outer = _of(before)
+    outer: Any = before.get(_KEY)
     if outer is not None and outer.depth >= DEPTH_MAX:
         return
     scope = _Scope(owner, before, outer, outer.attributes if outer else _NONE)
@@ -72,7 +72,7 @@ def inside(context: Context, attributes: Mapping[str, AttributeValue]) -> Contex
 
 def leave(owner: object) -> None:
     """Give back what was current when ``owner`` entered; nothing where that did not happen."""
-    scope = _of(get_current())
+    scope: Any = get_current().get(_KEY)
     while scope is not None and scope.owner is not owner:
         scope = scope.outer
     if scope is not None:

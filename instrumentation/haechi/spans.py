@@ -106,14 +106,15 @@ class Call:
         self._unfinished = [None]  # holds one item until the end; `pop` is atomic
         self.chunks = began.watched.chunks if began else 0
         within = began.within if began else None
-        if (watching := witness(within)) is not None:
+        around = context.get_current() if within is None else within
+        if (watching := witness(around)) is not None:
             watching.operations.add(request.operation)
         first: Facts = {names.OPERATION_NAME: request.operation, names.PROVIDER_NAME: request.provider}
         name = request.operation
         if request.model:
             first[names.REQUEST_MODEL] = request.model
             name = f"{name} {request.model}"
-        first.update(_scope.attributes(within))
+        first.update(_scope.attributes(around))
         self._facts = facts = request.attributes
         self._span = runtime.tracer.start_span(
             name, within, kind=SpanKind.CLIENT, attributes=first, start_time=self._start_ns
@@ -180,20 +181,16 @@ class Call:
             self._span.set_status(Status(StatusCode.ERROR))
         known = self._facts
         known.update(added)
-        self._price(known, added)
+        prices = self._runtime.prices
+        if prices is None:
+            added.pop(names.COST_USD, None)
+        elif names.COST_USD not in added and (cost := prices.cost_usd(known, self._start_ns)) is not None:
+            added[names.COST_USD] = cost  # what the provider itself says it was comes first
         _attributes.put(self._span, added)
         if self._runtime.metrics is not None:
             self._runtime.metrics.record(known, (end_ns - self._start_ns) / 1e9)
         if error is not None:
             _failure.note(self._span, error)
-
-    def _price(self, known: Mapping[str, AttributeValue], added: Facts) -> None:
-        """Add the cost: what the provider itself says it was, else what the price book says."""
-        prices = self._runtime.prices
-        if prices is None:
-            added.pop(names.COST_USD, None)
-        elif names.COST_USD not in added and (cost := prices.cost_usd(known, self._start_ns)) is not None:
-            added[names.COST_USD] = cost
 
 
 class Inside:

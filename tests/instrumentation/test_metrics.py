@@ -51,7 +51,9 @@ def test_a_flush_sends_what_every_call_has_measured() -> None:
 def made() -> Callable[[bool], tuple[Metrics, InMemoryMetricReader]]:
     def make(later: bool) -> tuple[Metrics, InMemoryMetricReader]:
         reader = InMemoryMetricReader()
-        return Metrics(MeterProvider([reader], shutdown_on_exit=False), lambda: later), reader
+        return Metrics(
+            MeterProvider([reader], shutdown_on_exit=False), lambda: "here" if later else "elsewhere"
+        ), reader
 
     return make
 

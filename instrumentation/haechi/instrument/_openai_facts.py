@@ -119,13 +119,16 @@ _RESPONSE: Final = (
 def usage_facts(usage: Any) -> Facts:
     """Return token counts, and the cost where the server reports it."""
     facts: Facts = {}
-    count(facts, names.USAGE_INPUT_TOKENS, usage, "prompt_tokens")
-    count(facts, names.USAGE_OUTPUT_TOKENS, usage, "completion_tokens")
-    if (details := field(usage, "prompt_tokens_details")) is not None:
+    asked, answered, of_asked, of_answered = _fields(usage, *_USAGE)
+    if isinstance(asked, int):
+        facts[names.USAGE_INPUT_TOKENS] = asked
+    if isinstance(answered, int):
+        facts[names.USAGE_OUTPUT_TOKENS] = answered
+    if (details := of_asked) is not None:
         count(facts, names.USAGE_CACHE_READ_TOKENS, details, "cached_tokens")
         count_some(facts, names.USAGE_CACHE_WRITE_TOKENS, details, "cache_write_tokens")
         count_some(facts, names.USAGE_AUDIO_INPUT_TOKENS, details, "audio_tokens")
-    if (details := field(usage, "completion_tokens_details")) is not None:
+    if (details := of_answered) is not None:
         count(facts, names.USAGE_REASONING_TOKENS, details, "reasoning_tokens")
         count_some(facts, names.USAGE_AUDIO_OUTPUT_TOKENS, details, "audio_tokens")
     if beyond := _beyond(usage):
@@ -134,6 +137,15 @@ def usage_facts(usage: Any) -> Facts:
         if (cost := _reported_cost(beyond)) is not None:
             facts[names.COST_USD] = cost
     return facts
+
+
+_USAGE: Final = ("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details")
+
+
+def _fields(source: Any, *keys: str) -> list[Any]:
+    """Return several fields of a mapping or an object, None for those that there are not."""
+    own = own_fields(source)
+    return [own[key] if key in own else field(source, key) for key in keys]
 
 
 def _beyond(usage: Any) -> Any:

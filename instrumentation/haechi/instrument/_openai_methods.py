@@ -8,7 +8,7 @@ from haechi._content import Content
 from haechi._endpoints import Kwargs
 from haechi.instrument import _openai_usage as usage
 from haechi.instrument._openai_facts import model_of
-from haechi.instrument._providers import server_of
+from haechi.instrument._providers import known_server, server_of
 from haechi.spans import Facts, Request
 from haechi.streams import Reader
 
@@ -43,10 +43,13 @@ class Method:
     def request(self, instance: Any, kwargs: Kwargs, content: Content) -> Request:
         """Return what is asked; a stream is asked for its usage, unless the application says what it wants."""
         client = instance._client  # noqa: SLF001  resources have no public way to their client
-        azure = self.provider == "openai" and hasattr(client, "_api_version")
-        server = server_of(client, "azure.ai.openai" if azure else self.provider)
-        facts = {**server.facts(), **self.asked(kwargs, content)}
-        asks = self.asks_usage and usage.wanted(client, server.provider, kwargs)
+        server = known_server(client)
+        if server is None:
+            azure = self.provider == "openai" and hasattr(client, "_api_version")
+            server = server_of(client, "azure.ai.openai" if azure else self.provider)
+        facts = self.asked(kwargs, content)
+        facts.update(server.facts())
+        asks = self.asks_usage and "stream" in kwargs and usage.wanted(client, server.provider, kwargs)
         if asks:
             usage.ask(kwargs)
         return self.made(server.provider, model_of(kwargs), facts, asks=asks)

@@ -6,7 +6,7 @@ the price book knows.
 """
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -79,13 +79,17 @@ class Server:
     provider: str
     address: str
     port: int | None
+    _facts: Facts = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def facts(self) -> Facts:
-        """Return the attributes of the address."""
-        facts: Facts = {names.SERVER_ADDRESS: self.address} if self.address else {}
+        """Return the attributes of the address. Not to be changed."""
+        return self._facts
+
+    def __post_init__(self) -> None:
+        if self.address:
+            self._facts[names.SERVER_ADDRESS] = self.address
         if self.port is not None:
-            facts[names.SERVER_PORT] = self.port
-        return facts
+            self._facts[names.SERVER_PORT] = self.port
 
 
 def provider_of(host: str, port: int | None, otherwise: str, own: tuple[tuple[str, str], ...] = ()) -> str:
@@ -101,14 +105,21 @@ def provider_of(host: str, port: int | None, otherwise: str, own: tuple[tuple[st
 
 def server_of(client: Any, otherwise: str) -> Server:
     """Return where a client (it has a ``base_url``) sends its requests; remembered as long as the client lives."""
-    url, own = getattr(client, "base_url", ""), _own()
-    known = _servers.get(id(client))
-    if known is not None and known.client() is client and known.url is url and known.own is own:
-        return known.server
+    if (known := known_server(client)) is not None:
+        return known
+    url, own, number = getattr(client, "base_url", ""), _own(), id(client)
     server = _server_at(str(url), otherwise, own)
-    number = id(client)
     _servers[number] = _Known(weakref.ref(client, lambda _: _servers.pop(number, None)), url, own, server)
     return server
+
+
+def known_server(client: Any) -> Server | None:
+    """Return what `server_of` has remembered of a client, None where that is nothing or does not hold any more."""
+    known = _servers.get(id(client))
+    if known is None or known.client() is not client or known.url is not getattr(client, "base_url", ""):
+        return None
+    runtime = _runtime.current()
+    return known.server if runtime is None or known.own is runtime.config.providers else None
 
 
 def server_at(url: str, otherwise: str) -> Server:
