@@ -149,4 +149,4 @@ def failure(t: Translator, error: Exception) -> Html:
     lead = tag("strong", t(words.FAILED))
     again = tag("button", t(words.TRY_AGAIN), type="button", class_="h-button", data_refresh=True)
     kind = "h-failure h-expensive" if isinstance(error, TooExpensive) else "h-failure"
-    return tag("div", lead, tag("p", why), again, class_=kind, role="alert")
+    return tag("div", lead, tag("p", why, title=why), again, class_=kind, role="alert")

@@ -127,11 +127,12 @@ def heatmap(cells: Sequence[Mapping[str, Any]], columns: Sequence[str], rows: Se
         for one in cells
     ]
     quiet: Options = {"axisTick": {"show": False}, "splitLine": {"show": False}}
+    every = {"axisLabel": {"color": "--text-3", "fontSize": 11, "interval": max(0, -(-len(rows) // 9) - 1)}}
     return {
         **_base("number"),
         "tooltip": {**_tooltip("number"), "trigger": "item", "formatter": "@label"},
         "xAxis": {**_categories(columns), **quiet},
-        "yAxis": {**_categories(rows), **quiet},
+        "yAxis": {**_categories(rows), **quiet, **every},
         "visualMap": {
             "show": False,
             "min": 0,
@@ -222,7 +223,7 @@ def _base(unit: str, legend: int = 0) -> Options:
             "itemHeight": 9,
             "itemGap": 14,
             "icon": "roundRect",
-            "textStyle": {"color": "--text-2", "fontSize": 12},
+            "textStyle": {"color": "--text-2", "fontSize": 12, "lineHeight": 18},
             "pageTextStyle": {"color": "--text-3"},
             "pageIconColor": "--text-2",
             "pageIconInactiveColor": "--line-strong",

@@ -57,7 +57,7 @@ def forest(t: Translator, differences: Sequence[Answer]) -> Html:
 def _reach(differences: Sequence[Answer]) -> float:
     ends = [abs(share) for one in differences for share in _relative(one) if share is not None]
     needed = max(ends, default=0.1) * 1.05
-    steps = (0.05, 0.1, 0.2, 0.5, 1.0, _REACH_MAX)
+    steps = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, _REACH_MAX)
     return next((step for step in steps if needed <= step), _REACH_MAX)
 
 

@@ -7,7 +7,7 @@ and shows in the URL what it did. Pure functions of the state and the reader's w
 from collections.abc import Sequence
 from typing import Final
 
-from haechi_collector.query.dimensions import FILTERS
+from haechi_collector.query.dimensions import ATTRIBUTE
 from haechi_collector.web import words
 from haechi_collector.web.html import Html, go, join, tag
 from haechi_collector.web.language import LANGUAGES, Translator, Word
@@ -25,6 +25,7 @@ PRESETS: Final[tuple[tuple[str, Word, int], ...]] = (
 )
 """Windows that end now: how they are written, and in words."""
 
+_MINUTE_CHARS: Final = len("2026-11-28 06:30")
 _LOGO: Final = (
     "M12 3c4 0 7 2 7 6 1 1 2 2 2 4 0 4-4 8-9 8s-9-4-9-8c0-2 1-3 2-4 0-4 3-6 7-6zm-3 9h.01M15 12h.01M9 16c2 1 4 1 6 0"
 )
@@ -154,7 +155,14 @@ def suggestions(state: State, name: str, found: Sequence[tuple[str, str]]) -> Ht
     """Return what may be typed next: filters' names ('' for ``name``), or values of one; pairs of text and remark."""
     if not name:
         rows = [
-            tag("button", tag("b", text), tag("span", remark), type="button", data_fill=f"{text}=", role="option")
+            tag(
+                "button",
+                tag("b", text),
+                tag("span", remark),
+                type="button",
+                data_fill=text if text == ATTRIBUTE else f"{text}=",
+                role="option",
+            )
             for text, remark in found
         ]
     else:
@@ -165,12 +173,6 @@ def suggestions(state: State, name: str, found: Sequence[tuple[str, str]]) -> Ht
     return tag("div", rows, id="h-suggestions", role="listbox", class_="h-suggestions") if rows else Html("")
 
 
-def filter_names(text: str) -> list[tuple[str, str]]:
-    """Return the filters whose names begin like the text."""
-    known = [*((name, "") for name in FILTERS), ("attr:", "KEY=VALUE")]
-    return [pair for pair in known if pair[0].startswith(text.strip().lower())]
-
-
 def window_name(state: State, t: Translator) -> str:
     """Return the window in words."""
     if state.to == "now":
@@ -179,7 +181,9 @@ def window_name(state: State, t: Translator) -> str:
                 return t(words.LAST, span=t(word, count=count))
         if state.from_.startswith("-"):
             return t(words.LAST, span=state.from_[1:])
-    return f"{_short(state.from_)} – {_short(state.to)}"
+    begin, end = _short(state.from_), _short(state.to)
+    is_one_day = begin[:10] == end[:10] and len(end) == len(begin) == _MINUTE_CHARS
+    return f"{begin} – {end[11:] if is_one_day else end}"
 
 
 def _short(time: str) -> str:
@@ -256,6 +260,8 @@ def help_dialog(pages: Sequence[Page], t: Translator) -> Html:
         ("l", t(words.KEY_LIVE)),
         ("d", t(words.KEY_DARK)),
         ("?", t(words.KEY_HELP)),
+        ("click", t(words.KEY_CLICK)),
+        ("drag", t(words.KEY_DRAG)),
     ]
     shown = [tag("tr", tag("td", [tag("kbd", key) for key in keys.split()]), tag("td", what)) for keys, what in rows]
     return tag(

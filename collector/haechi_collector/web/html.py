@@ -35,7 +35,7 @@ def tag(name: str, /, *children: Child, **attributes: Attribute) -> Html:
         if value is not None and value is not False
     )
     if name in _VOID:
-        return Html(f"<{name}{shown}>")
+        return Html(f"<{name}{shown}/>")  # the slash ends parts of an SVG, and means nothing elsewhere
     return Html(f"<{name}{shown}>{join(children)}</{name}>")
 
 

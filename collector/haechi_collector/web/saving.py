@@ -32,7 +32,7 @@ def _one(view: View, one: Answer) -> Html:
     if one["share_of_cost"]:
         more.append(t(own.OF_COST, share=formats.percent(one["share_of_cost"])))
     facts = [
-        tag("div", tag("dt", name.replace("_", " ")), tag("dd", _fact(value)))
+        tag("div", tag("dt", name.replace("_", " ").removesuffix(" usd")), tag("dd", _fact(name, value)))
         for name, value in list(one["evidence"].items())[:_EVIDENCE_MAX]
         if isinstance(value, str | int | float)
     ]
@@ -56,7 +56,11 @@ def _one(view: View, one: Answer) -> Html:
     )
 
 
-def _fact(value: str | float) -> str:
+def _fact(name: str, value: str | float) -> Html | str:
+    if name.endswith("_usd"):
+        return money(str(value))
+    if name.endswith("share"):
+        return formats.percent(float(value))
     if isinstance(value, str):
         return value if len(value) <= 80 else f"{value[:79]}…"
     return formats.count(value) if isinstance(value, int) else formats.number(value)

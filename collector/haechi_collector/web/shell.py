@@ -24,7 +24,7 @@ from haechi_collector.query.scope import Scope
 from haechi_collector.web import frame, words
 from haechi_collector.web.asking import Asking
 from haechi_collector.web.canvas import NiceCanvas, failure, markup
-from haechi_collector.web.facets import values_of
+from haechi_collector.web.facets import names_of, values_of
 from haechi_collector.web.html import Html, tag
 from haechi_collector.web.language import Translator, preferred
 from haechi_collector.web.site import find_page
@@ -64,6 +64,7 @@ class Shell:
         self._is_ready = False
         cookies = request.cookies
         self._t = Translator(preferred(cookies.get("haechi_language", ""), request.headers.get("accept-language", "")))
+        ui.add_head_html(f'<script>document.documentElement.lang = "{self._t.language}"</script>')
         self._frame()
         for name, handler in (("go", self._go), ("ready", self._ready), ("refresh", self._refresh)):
             ui.on(f"haechi_{name}", handler)
@@ -114,7 +115,7 @@ class Shell:
                         self._suggestions = markup(Html(""), "h-suggest")
                     self._controls = markup(Html(""), "h-controls")
                 self._banner = markup(Html(""), "h-banner")
-                self._main = ui.element("main").classes("h-main").props('id="h-main" tabindex="-1"')
+                self._main = ui.element("div").classes("h-main").props('id="h-main" tabindex="-1"')
         markup(frame.help_dialog(self._site.pages, t))
 
     # --- what the browser tells ------------------------------------------------------------------------------
@@ -148,17 +149,18 @@ class Shell:
         view = self._view
         if view is None:
             return
-        name, is_value, text = str(event.args)[:300].partition("=")
-        if not is_value:
-            self._suggestions.set_content(frame.suggestions(view.state, "", frame.filter_names(name)))
-            return
+        typed = str(event.args)[:300]
+        name, is_value, text = typed.partition("=")
         try:
             scope = view.scope()
-            found = await self._site.asking.answer(lambda: values_of(view.engine, scope, name, text))
+            if is_value:
+                found = await self._site.asking.answer(lambda: values_of(view.engine, scope, name, text))
+            else:
+                found = await self._site.asking.answer(lambda: names_of(view.engine, scope, typed))
         except HaechiError:
             found = []  # a suggestion less; what is wrong shows where it is asked for
         if view is self._view:
-            self._suggestions.set_content(frame.suggestions(view.state, name, found))
+            self._suggestions.set_content(frame.suggestions(view.state, name if is_value else "", found))
 
     # --- questions -------------------------------------------------------------------------------------------
 

@@ -69,8 +69,9 @@ class Tile:
 
 
 def tiles(listed: Iterable[Tile]) -> Html:
-    """Return tiles side by side."""
-    return tag("div", [_tile(one) for one in listed], class_="h-tiles")
+    """Return tiles side by side; up to seven, and ten, fill their rows."""
+    shown = [_tile(one) for one in listed]
+    return tag("div", shown, class_=f"h-tiles of-{len(shown)}")
 
 
 def _tile(one: Tile) -> Html:

@@ -21,7 +21,7 @@ CACHED_SHARE: Final = Word("Cached input", "캐시된 입력")
 QUALITY: Final = Word("Quality score", "품질 점수")
 HALLUCINATIONS: Final = Word("Hallucination rate", "환각 비율")
 THUMBS_UP: Final = Word("Thumbs up", "좋아요 비율")
-UNPRICED: Final = Word("Unpriced requests", "가격 미상 요청")
+UNPRICED: Final = Word("Unpriced", "가격 미상")
 
 BY_NAME: Final[Mapping[str, Word]] = {
     "requests": words.REQUESTS,

@@ -139,9 +139,9 @@ def _side(view: View, side: Answer, name: str) -> Html:
     else:
         label, state = f"{by} = {side['label']}", state.of_group({by: side["label"]})
     facts = (
-        (t(words.REQUESTS), whole(side["requests"], f"{name}.requests")),
+        (t(words.REQUESTS), whole(side["requests"], f"side_{name}.requests")),
         (t(own.UNITS), figure(formats.count(side["independent_units"]), side["independent_units"])),
-        (t(words.COST), money(side["total_cost_usd"], f"{name}.total_cost_usd")),
+        (t(words.COST), money(side["total_cost_usd"], f"side_{name}.total_cost_usd")),
         (t(metrics.UNPRICED), whole(side["unpriced_requests"])),
     )
     listed = tag("dl", [tag("div", tag("dt", what), tag("dd", value)) for what, value in facts], class_="h-evidence")

@@ -208,6 +208,4 @@ def _columns(view: View, cost: float, chosen: Mapping[str, str]) -> list[Column[
     ]
 
 
-PAGE: Final = Page(
-    "/costs", words.COSTS, build, "c", "M12 4v16M16 8c-1-2-7-2.5-7 1 0 4 7.5 2 7.5 6 0 3.5-7 3.500-8.5 1"
-)
+PAGE: Final = Page("/costs", words.COSTS, build, "c", "M12 4v16M16 8c-1-2-7-2.5-7 1 0 4 7.5 2 7.5 6 0 3.5-7 3.5-8.5 1")

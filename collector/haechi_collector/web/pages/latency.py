@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, get_args
 
 from haechi_collector.errors import WrongParameter
 from haechi_collector.query.attribute_keys import attribute_keys
+from haechi_collector.query.dimensions import dimension
+from haechi_collector.query.grouped import Grouped
 from haechi_collector.query.latency import LatencyQuestion, Metric, latency
 from haechi_collector.query.quantiles import read_quantiles
 from haechi_collector.query.requests import Order, RequestsQuestion, requests
@@ -13,13 +16,13 @@ from haechi_collector.query.scope import Scope
 from haechi_collector.query.shape import heatmap, histogram
 from haechi_collector.web import formats, words
 from haechi_collector.web import words_latency as own
-from haechi_collector.web.charts import QUANTILE_COLOURS, Line, lines, stacked
+from haechi_collector.web.charts import QUANTILE_COLOURS, Line, colours, lines, stacked
 from haechi_collector.web.charts import histogram as bars
 from haechi_collector.web.distribution import cells_of
 from haechi_collector.web.grouping import group_menu, grouped
 from haechi_collector.web.html import Html, go, join, tag
 from haechi_collector.web.language import Word
-from haechi_collector.web.lines import by_group, single
+from haechi_collector.web.lines import SHOWN_MAX, by_group, single
 from haechi_collector.web.points import window_of
 from haechi_collector.web.view import Options, Page, Point, View
 from haechi_collector.web.widgets import (
@@ -31,6 +34,7 @@ from haechi_collector.web.widgets import (
     money,
     percent,
     segments,
+    swatch,
     table,
     whole,
 )
@@ -74,6 +78,12 @@ def _question(view: View, scope: Scope) -> LatencyQuestion:
     return LatencyQuestion(grouped(view, scope, _GROUPS), metric_of(view), levels)
 
 
+def _by_model(view: View, scope: Scope) -> LatencyQuestion:
+    """Return what the table shows while nothing is grouped."""
+    by = Grouped(scope, (dimension("model", "group_by"),), _GROUPS)
+    return replace(_question(view, scope), grouped=by)
+
+
 async def _shape(view: View, scope: Scope) -> dict[str, Any]:
     question = _question(view, scope)
     bins, cells = await asyncio.gather(histogram(view.engine, question), heatmap(view.engine, question))
@@ -91,9 +101,14 @@ def build(view: View) -> None:
     with view.grid("cols-2"):
         view.chart(own.OVER_TIME, answer, lambda found: _course(view, found), note=lambda a: _note(view, a), **click)
         view.chart(own.THROUGHPUT, answer, lambda found: _traffic(view, found), **click)
-        view.chart(own.DISTRIBUTION, shape, lambda found: _bars(view, found))
-        view.chart(own.HEATMAP, shape, lambda found: cells_of(view, found), link=lambda point: _cell(view, point))
-    view.html(answer, lambda found: _table(view, found), title=own.GROUPS, classes="is-flush")
+        view.chart(own.DISTRIBUTION, shape, lambda found: _bars(view, found), height=250)
+        view.chart(
+            own.HEATMAP, shape, lambda found: cells_of(view, found), link=lambda point: _cell(view, point), height=250
+        )
+    listed = answer
+    if not view.state.get("group_by"):
+        listed = view.ask(lambda scope: latency(view.engine, _by_model(view, scope)))
+    view.html(listed, lambda found: _table(view, found), title=own.GROUPS, classes="is-flush")
     view.html(top, lambda found: _requests(view, found["requests"]), title=own.TOP, classes="is-flush")
 
 
@@ -124,7 +139,6 @@ def _controls(view: View, keys: list[dict[str, Any]]) -> Html:
             segments(t(own.QUANTILES), quantiles),
             group_menu(view, words.GROUP_BY, keys),
             second,
-            tag("span", t(own.DRAG), class_="h-hint h-wide"),
         ]
     )
 
@@ -143,6 +157,8 @@ def _behind(view: View, point: Point) -> Any:
 
 def _note(view: View, answer: Answer) -> Html:
     t, total = view.t, answer["total"]
+    names = list(total["quantiles"])
+    drawn = badge(names[len(names) // 2]) if answer["rows"] else None
     shown = [
         tag("span", f"{name} ", figure(formats.metric(value, answer["unit"]), value, "", f"total.{name}"))
         for name, value in total["quantiles"].items()
@@ -150,7 +166,7 @@ def _note(view: View, answer: Answer) -> Html:
     if total["measured"] != total["requests"]:
         counts = {"count": formats.count(total["measured"]), "all": formats.count(total["requests"])}
         shown.append(tag("span", t(own.MEASURED, **counts)))
-    return join(shown)
+    return join([*shown, drawn])
 
 
 def _course(view: View, answer: Answer) -> Options | None:
@@ -188,14 +204,17 @@ def _cell(view: View, point: Point) -> Any:
 
 def _table(view: View, answer: Answer) -> Html:
     t, unit = view.t, answer["unit"]
-    rows = [*answer["rows"]] or [{"group": {}, **answer["total"]}]
+    rows = answer["rows"]
+    if not rows:
+        return tag("div", t(words.NOTHING), class_="h-nothing")
     names = list(answer["total"]["quantiles"])
 
     def value(read: Any) -> Any:
         return lambda row: figure(formats.metric(read(row), unit), read(row))
 
+    chosen = colours(group_name(row["group"], t) for row in rows[:SHOWN_MAX]) if answer["groups"] else {}
     columns = [
-        Column[Answer](" · ".join(answer["rows"][0]["group"]) if answer["rows"] else "", lambda r: _group(view, r)),
+        Column[Answer](" · ".join(rows[0]["group"]), lambda r: _group(view, r, chosen)),
         Column[Answer](t(words.REQUESTS), lambda r: whole(r["requests"]), True, "requests", lambda r: r["requests"]),
         Column[Answer](
             t(words.REQUESTS_PER_MINUTE),
@@ -217,9 +236,10 @@ def _table(view: View, answer: Answer) -> Html:
     return join([shown, tag("p", note, class_="h-foot") if note else None])
 
 
-def _group(view: View, row: Answer) -> Html:
+def _group(view: View, row: Answer, chosen: Mapping[str, str]) -> Html:
+    name = group_name(row["group"], view.t)
     state = view.state.of_group(row["group"]).with_params(group_by=None, sort=None)
-    return go(state.href, group_name(row["group"], view.t)) if row["group"] else tag("span", view.t(words.ALL))
+    return join([swatch(chosen.get(name, "--series-other")), go(state.href, name)])
 
 
 def _requests(view: View, rows: list[Answer]) -> Html:

@@ -13,6 +13,7 @@ from haechi_collector.query.scope import Scope
 from haechi_collector.query.series import AUTO, read_interval
 from haechi_collector.query.summary import summary
 from haechi_collector.web import words
+from haechi_collector.web import words_metrics as metrics
 from haechi_collector.web import words_overview as own
 from haechi_collector.web.attention import attention, facts
 from haechi_collector.web.charts import QUANTILE_COLOURS, lines, stacked
@@ -52,6 +53,7 @@ def build(view: View) -> None:
     this_month = view.ask(lambda scope: month(view, scope))
     notable = view.ask(lambda scope: attention(view, scope))
     view.html(everything, lambda answer: _tiles_or_doors(view, answer))
+    view.html(notable, lambda answer: facts(view, answer), title=own.ATTENTION, classes="is-flush")
     click: dict[str, Any] = {"link": lambda point: window_of(view.state.at("/traces"), point), "zoom": True}
     failed: dict[str, Any] = {"link": lambda point: _outcome(view, point), "zoom": True}
     with view.grid("cols-2"):
@@ -66,8 +68,7 @@ def build(view: View) -> None:
             lambda answer: forecast_chart(view.t, answer),
             note=lambda answer: forecast_note(view.t, answer),
         )
-        view.html(notable, lambda answer: facts(view, answer), title=own.ATTENTION, classes="is-flush")
-        view.html(by_model, lambda answer: _models(view, answer), title=words.MODELS, classes="is-flush")
+    view.html(by_model, lambda answer: _models(view, answer), title=words.MODELS, classes="is-flush")
 
 
 def _by_model(scope: Scope) -> Grouped:
@@ -152,6 +153,7 @@ def _models(view: View, answer: Answer) -> Html:
         ),
         Column[Answer](t(words.TOKENS), lambda row: whole(row["input_tokens"] + row["output_tokens"]), is_number=True),
         Column[Answer](t(words.COST), lambda row: money(row["cost_usd"]), is_number=True),
+        Column[Answer](t(metrics.COST_PER_REQUEST), lambda row: money(row["cost_per_request_usd"]), is_number=True),
     ]
     shown = sorted(rows, key=lambda row: -row["requests"])[:_MODELS_MAX]
     return table(

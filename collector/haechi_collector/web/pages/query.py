@@ -92,4 +92,4 @@ def build(view: View) -> None:
     view.add(_SchemaBlock(columns, editor))
 
 
-PAGE: Final = Page("/query", words.SQL, build, "s", "M5 7l5 5-5 5M12 17h7", is_windowed=False)
+PAGE: Final = Page("/query", words.SQL, build, "q", "M5 7l5 5-5 5M12 17h7", is_windowed=False)

@@ -82,4 +82,4 @@ def _user(view: View, row: Mapping[str, Any]) -> Html:
     return go(view.state.at("/user", id=user).href, user, class_="h-link") if user else two("", "")
 
 
-PAGE: Final = Page(_PATH, words.SESSIONS, build, "n", "M4 5h16v11H9l-5 4z")
+PAGE: Final = Page(_PATH, words.SESSIONS, build, "s", "M4 5h16v11H9l-5 4z")

@@ -116,11 +116,13 @@ export default {
         band = begin = null;
       };
       zr.on("globalout", leave);
-      zr.on("click", (event) => {
-        const was = band && begin;
-        const ends = was === null || !band ? null : [was, event.offsetX].sort((a, b) => a - b);
+      zr.on("mouseup", (event) => {
+        const ends = band && [begin, event.offsetX].sort((a, b) => a - b);
         leave();
-        if (ends) return this.choose(ends.map((x) => this.chart.convertFromPixel({ xAxisIndex: 0 }, x)));
+        if (ends) this.choose(ends.map((x) => this.chart.convertFromPixel({ xAxisIndex: 0 }, x)));
+      });
+      // Comes for a press and a release at one place only.
+      zr.on("click", (event) => {
         const x = this.at(event.offsetX, event.offsetY);
         // The series' own event comes after this one.
         setTimeout(() => {
