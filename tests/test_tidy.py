@@ -28,6 +28,8 @@ FLOORS = [
         "cli_keys",
         "cli_reprice",
         "cli_sql",
+        "cli_sql_progress",
+        "cli_sql_table",
     },
     {"app", "doctor", "doctor_access", "doctor_check", "doctor_journal", "doctor_keeping", "demo", "web_process"},
     {"opening"},

@@ -131,16 +131,20 @@ def _add_store(commands: Commands) -> None:
 
 def _add_sql(commands: Commands) -> None:
     command = commands.add_parser("sql", help="run one read-only query on a running collector")
-    command.add_argument("query", help="the SQL text; '-' reads it from standard input")
+    command.add_argument("query", nargs="?", default="", help="the SQL text; '-' reads it from standard input")
+    command.add_argument("--file", type=Path, metavar="FILE", help="read the SQL text from a file")
     command.add_argument("--url", default="http://127.0.0.1:8318", help="web address of the collector")
-    command.add_argument("--format", dest="format_", default="pretty", help="pretty or any ClickHouse output format")
+    command.add_argument("--format", dest="format_", metavar="NAME", help="pretty or any ClickHouse output format")
+    command.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the answer there; its suffix tells the format"
+    )
     _add_access(command)
 
     def run(options: argparse.Namespace) -> int:
-        from haechi_collector.cli_sql import run_sql
+        from haechi_collector.cli_sql import Asked, run_sql
 
-        query = sys.stdin.read() if options.query == "-" else options.query
-        return run_sql(options.url, query, options.format_, access=_access(options))
+        asked = Asked(options.query, options.file, options.format_, options.output)
+        return run_sql(options.url, asked, access=_access(options))
 
     command.set_defaults(run=run)
 

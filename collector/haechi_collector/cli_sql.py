@@ -1,127 +1,167 @@
 """``haechi sql``: one query to a running collector, drawn as a table or passed on as bytes.
 
-Guarantee: the exit status is 0 only when the whole answer was printed; an error is one line on stderr. At most
-`TABLE_ROWS_MAX` rows are drawn; other formats are streamed and unbounded.
+Guarantee: the exit status is 0 only when the whole answer was printed or written; an error is one line on stderr. A
+file of ``--output`` appears when it is whole, never before. At most `cli_sql_table.TABLE_ROWS_MAX` rows are drawn;
+other formats are streamed and unbounded. Ctrl-C ends the query in the engine, too, and the exit status is 130.
 """
 
-import json
+import contextlib
+import os
 import sys
-import time
-from collections.abc import Sequence
-from typing import Any, Final
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
 
 import httpx2
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from haechi_collector import limits
 from haechi_collector.access import client_for, tls_reason
+from haechi_collector.cli_sql_progress import Progress
+from haechi_collector.cli_sql_table import Failed, draw
 from haechi_collector.config import ClientAccess
 
-TABLE_ROWS_MAX: Final = 200
-"""Rows drawn on a terminal; nobody reads more."""
+FORMATS: Final = {
+    ".arrow": "Arrow",
+    ".arrows": "ArrowStream",
+    ".avro": "Avro",
+    ".csv": "CSVWithNames",
+    ".json": "JSON",
+    ".jsonl": "JSONEachRow",
+    ".md": "Markdown",
+    ".ndjson": "JSONEachRow",
+    ".orc": "ORC",
+    ".parquet": "Parquet",
+    ".sql": "SQLInsert",
+    ".tsv": "TabSeparatedWithNames",
+    ".txt": "PrettyCompactNoEscapesMonoBlock",
+    ".xml": "XML",
+}
+"""The format that a file's suffix stands for."""
 
-TABLE_BYTES_MAX: Final = 64 * limits.MIB
-"""Size of a result that is held to be drawn."""
-
-_NUMERIC: Final = tuple(
-    f"{wrap}{kind}"
-    for wrap in ("", "Nullable(", "LowCardinality(")
-    for kind in ("Int", "UInt", "Float", "BFloat", "Decimal")
-)
+_PRETTY: Final = "pretty"
+_INTERRUPTED: Final = 130
 
 
-class _Failed(Exception):
-    """The query was not answered; the message is for people."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says: the text or the file that holds it, the format, the file to write."""
+
+    query: str = ""
+    file: Path | None = None
+    format: str | None = None
+    output: Path | None = None
+
+    def text(self) -> str:
+        """Return the query.
+
+        Raises:
+            Failed: there is none, or it cannot be read.
+        """
+        if bool(self.query) == bool(self.file):
+            raise Failed("one of the two is needed: a query ('-' reads it from standard input), or --file")
+        try:
+            if self.file:
+                return self.file.read_text("utf-8")
+            return sys.stdin.read() if self.query == "-" else self.query
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failed(f"the query cannot be read: {error}") from error
+
+    def format_wanted(self) -> str:
+        """Return the format: as it was named, else by the suffix of the file to write, else a table.
+
+        Raises:
+            Failed: the suffix stands for none.
+        """
+        if self.format or not self.output:
+            return self.format or _PRETTY
+        found = FORMATS.get(self.output.suffix.lower())
+        if found is None:
+            raise Failed(f"--output {self.output}: name the --format, or one of the suffixes {', '.join(FORMATS)}")
+        return found
 
 
-def run_sql(base_url: str, query: str, format_: str = "pretty", access: ClientAccess | None = None) -> int:
-    """Run a query against ``base_url`` and print the answer.
+def run_sql(base_url: str, asked: Asked, access: ClientAccess | None = None) -> int:
+    """Run a query against ``base_url`` and print or write the answer.
 
     Args:
         base_url: the web port of a collector, ``http://127.0.0.1:8318``.
-        query: read-only SQL.
-        format_: ``pretty`` for a table, else the name of one of ClickHouse's output formats.
+        asked: what to run, and where the answer goes.
         access: the key and the certificates to show.
 
     Returns:
-        The exit status: 0, or 1 after one line on stderr.
+        The exit status: 0, 1 after one line on stderr, or 130 after Ctrl-C.
     """
-    wanted = "JSONCompact" if format_ == "pretty" else format_
     timeout = httpx2.Timeout(limits.SQL_SECONDS_MAX + 2 * limits.SQL_GRACE_S, connect=5.0)
     try:
-        with (
-            client_for(access or ClientAccess(), timeout) as client,
-            client.stream("POST", f"{base_url}/sql", params={"default_format": wanted}, content=query) as response,
-        ):
-            _print(response, drawn=format_ == "pretty")
+        query, format_ = asked.text(), asked.format_wanted()
+        with client_for(access or ClientAccess(), timeout) as client:
+            _run(client, base_url, query, format_, asked.output)
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        reason = tls_reason(error)
-        if isinstance(error, httpx2.ConnectError) and not reason:
-            return _fail(f"no collector answers at {base_url}; start one with: haechi serve")
-        return _fail(f"{base_url}: {reason or error or type(error).__name__}")
-    except _Failed as error:
+        return _fail(_reason(error, base_url))
+    except Failed as error:
         return _fail(str(error))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed at the end
+        return _fail("nobody reads the answer any more")
+    except KeyboardInterrupt:
+        _fail("stopped; the query was ended in the store, too")
+        return _INTERRUPTED
     return 0
+
+
+def _reason(error: Exception, base_url: str) -> str:
+    reason = tls_reason(error)
+    if isinstance(error, httpx2.ConnectError) and not reason:
+        return f"no collector answers at {base_url}; start one with: haechi serve"
+    if isinstance(error, httpx2.RemoteProtocolError):
+        return "the answer broke off before its end: the query failed, ran out of time, or the store ended"
+    return f"{base_url}: {reason or error or type(error).__name__}"
+
+
+def _run(client: httpx2.Client, base_url: str, query: str, format_: str, output: Path | None) -> None:
+    wanted = "JSONCompact" if format_ == _PRETTY else format_
+    query_id = str(uuid.uuid4())
+    parameters = {"default_format": wanted, "query_id": query_id}
+    with (
+        Progress(client, f"{base_url}/sql/progress", query_id) as progress,
+        client.stream("POST", f"{base_url}/sql", params=parameters, content=query.encode()) as response,
+    ):
+        if response.status_code == 401:
+            raise Failed("the collector asks for an API key with the scope read: --key hk_..., or HAECHI_KEY")
+        if response.status_code != 200:
+            raise Failed(response.read()[:4000].decode(errors="replace"))
+        pieces = progress.counted(response.iter_bytes())
+        drawn = format_ == _PRETTY and response.headers.get("x-clickhouse-format", wanted) == wanted
+        if output is not None:
+            _write(pieces, output)
+        elif drawn:
+            draw(pieces, progress.clear)
+        else:
+            _pass_on(pieces, sys.stdout.buffer)
+
+
+def _pass_on(pieces: Iterator[bytes], out: BinaryIO) -> None:
+    for piece in pieces:
+        out.write(piece)
+    out.flush()
+
+
+def _write(pieces: Iterator[bytes], output: Path) -> None:
+    """Write beside the file, and put it in its place when it is whole."""
+    part = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        with part.open("xb") as out:
+            _pass_on(pieces, out)
+        part.replace(output)
+    except OSError as error:
+        raise Failed(f"{output} cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def _fail(message: str) -> int:
     sys.stderr.write(f"{' '.join(message.split())}\n")
     return 1
-
-
-def _print(response: httpx2.Response, *, drawn: bool) -> None:
-    if response.status_code == 401:
-        raise _Failed("the collector asks for an API key with the scope read: --key hk_..., or HAECHI_KEY")
-    if response.status_code != 200:
-        raise _Failed(response.read()[:4000].decode(errors="replace"))
-    if not drawn or response.headers.get("x-clickhouse-format", "JSONCompact") != "JSONCompact":
-        for chunk in response.iter_bytes():
-            sys.stdout.buffer.write(chunk)
-        sys.stdout.buffer.flush()
-        return
-    begun = time.monotonic()
-    body = bytearray()
-    for chunk in response.iter_bytes():
-        body += chunk
-        if len(body) > TABLE_BYTES_MAX:
-            raise _Failed(
-                "the result is too large to be drawn; add LIMIT, or choose a format, for example --format CSV"
-            )
-    try:
-        answer = json.loads(body)
-    except ValueError as error:  # an error in mid-stream ends the JSON with ClickHouse's message
-        raise _Failed(body[-2000:].decode(errors="replace")) from error
-    if not isinstance(answer, dict) or not {"meta", "exception"} & answer.keys():  # the query named its own format
-        sys.stdout.buffer.write(body)
-        sys.stdout.buffer.flush()
-        return
-    if "exception" in answer:
-        raise _Failed(str(answer["exception"]))
-    _draw(answer, time.monotonic() - begun)
-
-
-def _draw(answer: dict[str, Any], transfer_s: float) -> None:
-    console = Console(highlight=False)
-    table = Table(header_style="bold")
-    for column in answer["meta"]:
-        numeric = str(column["type"]).startswith(_NUMERIC)
-        table.add_column(Text(column["name"]), justify="right" if numeric else "left", overflow="fold")
-    rows: Sequence[Sequence[object]] = answer["data"]
-    for row in rows[:TABLE_ROWS_MAX]:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    console.print(table)
-    statistics = answer.get("statistics", {})
-    elapsed = float(statistics.get("elapsed", transfer_s))
-    shown = f", the first {TABLE_ROWS_MAX} shown" if len(rows) > TABLE_ROWS_MAX else ""
-    read = f", {int(statistics['rows_read']):,} rows read" if "rows_read" in statistics else ""
-    console.print(f"{len(rows):,} rows{shown} in {elapsed:.3f} s{read}", style="dim")
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)

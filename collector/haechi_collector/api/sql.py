@@ -13,7 +13,6 @@ Source: https://clickhouse.com/docs/interfaces/http
 
 import asyncio
 import re
-import uuid
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from haechi_collector import limits
 from haechi_collector.api.places import Places
+from haechi_collector.api.sql_progress import progress_router, sql_id
 from haechi_collector.errors import StoreUnavailable
 from haechi_collector.gate.gate import Caller
 from haechi_collector.query import confine, sql_guard, sql_names
@@ -43,9 +43,21 @@ _LONG_CHARS: Final = 10_000
 _QUERY_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 # Clients send these; whoever they name, the query runs as our own reader, and sessions do not exist.
 _IGNORED: Final = frozenset(
-    {"user", "password", "key", "quota_key", "role", "session_id", "session_timeout", "session_check", "buffer_size"}
+    {
+        "user",
+        "password",
+        "key",
+        "quota_key",
+        "decompress",
+        "role",
+        "session_id",
+        "session_timeout",
+        "session_check",
+        "buffer_size",
+    }
     | {"client_protocol_version", "readonly", "stacktrace", "http_write_exception_in_output_format", "client_name"}
 )
+_PASSED: Final = frozenset({*LIMITS, "compress"})  # compress: the answer in ClickHouse's own blocks
 _COUNTS: Final = frozenset({"x-clickhouse-summary", "x-clickhouse-progress"})
 _FORWARDED: Final = frozenset({"content-type", "content-encoding", "content-disposition"})
 
@@ -65,6 +77,7 @@ def sql_router(reader: SqlReader, shared: Places) -> APIRouter:
             where = f" (at character {error.offset})" if error.offset else ""
             return _failure(_REFUSED, f"{error}{where}")
 
+    router.include_router(progress_router(reader))
     return router
 
 
@@ -202,7 +215,7 @@ class _Asked:
         """Return what is sent to the store for an accepted text."""
         return Query(
             sql=verdict.sql,
-            query_id=_query_id(self.options.query_id, self.caller),
+            query_id=sql_id(self.options.query_id, self.caller),
             default_format=self.options.default_format or "TabSeparated",
             names_settings=verdict.names_settings,
             parameters=self.options.parameters,
@@ -221,12 +234,6 @@ async def _asked(request: Request, database: str) -> _Asked:
     body = await _body(request)
     text = f"{options.query}\n{body}" if options.query and body else options.query or body
     return _Asked(text, options, caller, request.headers.get("accept-encoding", "identity"))
-
-
-def _query_id(wanted: str, caller: Caller) -> str:
-    """Return the id that the engine knows a query by. One key can neither block nor stop the queries of another."""
-    chosen = wanted or str(uuid.uuid4())
-    return f"{caller.key_id}-{chosen}" if caller.key_id else chosen
 
 
 def _options(request: Request, database: str) -> _Options:
@@ -252,12 +259,9 @@ def _take(options: _Options, name: str, value: str, database: str) -> None:
     elif name == "database":
         if value not in {"", "default", database}:
             raise SqlRefused(f"database {value}: the database here is {database}")
-    elif name == "decompress":
-        if value not in {"", "0"}:
-            raise SqlRefused("decompress: a query is sent as it is")
-    elif name == "compress":
-        options.settings[name] = "1" if value in {"1", "true"} else "0"  # the answer in ClickHouse's own blocks
-    elif sql_names.is_setting(name) or name in LIMITS:
+    elif name == "decompress" and value not in {"", "0"}:
+        raise SqlRefused("decompress: a query is sent as it is")
+    elif sql_names.is_setting(name) or name in _PASSED:
         options.settings[name] = value
     elif name not in _IGNORED:
         raise SqlRefused(f"the setting {name} cannot be chosen here")
