@@ -129,12 +129,26 @@ MEANING = {
     "scope_version": "its version",
     "dialect": "the map that normalised it (docs/dialects.md)",
     "ingested_at": "when the collector took it",
+    "scores.id": "the sender's (`haechi.score.id`), else made of what the score says",
+    "scores.is_replaceable": "the sender chose the id: a later score with it takes this one's place",
+    "scores.trace_id": "the trace that is judged",
+    "scores.span_id": "the span that is judged; '' for the trace as a whole",
+    "scores.name": "what is judged: quality, hallucination, user_feedback, ...",
+    "scores.value": "NULL where the judgement is a label alone",
+    "scores.label": "a word instead of the number or beside it: thumbs_up",
+    "scores.source": "check, judge (a model), human, client",
+    "scores.evaluator": "who or what judged",
+    "scores.evaluator_version": "its version",
+    "scores.explanation": "why, in the judge's words",
+    "scores.timestamp": "when it was judged",
 }
 TABLES = {
     "spans": "One row per span.",
     "logs": "One row per log record. GenAI content that came this way is in its span too.",
     "metric_points": "One row per data point of any kind; columns that a kind does not have are 0 or empty.",
-    "scores": "Judgements on spans: evaluations, feedback, checks. Read with `FINAL` to see a re-sent id once.",
+    "scores": "Judgements on spans: evaluations, feedback, checks. A score that is sent again with its id replaces\n"
+    "the earlier one in every answer of the API; in SQL, the last word on each:\n"
+    "`SELECT * FROM scores ORDER BY ingested_at DESC, timestamp DESC LIMIT 1 BY project, id`.",
     "dead_letters": "Rows that could not be stored, with the reason; `payload` is an Arrow IPC stream of them.",
     "deletions": "One row per run of `haechi delete`: how many rows of which tables, never what they were.",
     "ledger": "What each collector accepted and what became of it (docs/delivery.md); `ledger_now`: the latest.",
@@ -162,7 +176,12 @@ def _columns(table: str, sql: str) -> str:
     rows = re.findall(r"^    (\w+) ((?:\w+)(?:\([^\n]*?\))?)(?: CODEC.*)?,?$", body[1], re.MULTILINE)
     added = rf"ALTER TABLE haechi\.{table} ADD COLUMN IF NOT EXISTS (\w+) ([\w()]+)"
     rows += re.findall(added, sql)
-    lines = [f"| `{name}` | {kind} | {MEANING.get(name, '')} |" for name, kind in rows if name != "INDEX"]
+    changed = dict(re.findall(rf"ALTER TABLE haechi\.{table} MODIFY COLUMN (\w+) ([\w()]+)", sql))
+    lines = [
+        f"| `{name}` | {changed.get(name, kind)} | {MEANING.get(f'{table}.{name}', MEANING.get(name, ''))} |"
+        for name, kind in rows
+        if name != "INDEX"
+    ]
     return "\n".join(["| column | type | meaning |", "|---|---|---|", *lines, ""])
 
 

@@ -231,21 +231,26 @@ METRIC_POINTS: Final = pa.schema(
 )
 
 SCORES: Final = pa.schema(
-    _columns(
-        project=pa.string(),
-        id=pa.string(),
-        trace_id=pa.string(),
-        span_id=pa.string(),
-        name=pa.string(),
-        value=pa.float64(),
-        label=pa.string(),
-        source=pa.string(),  # check, judge, human, client
-        evaluator=pa.string(),
-        evaluator_version=pa.string(),
-        explanation=pa.string(),
-        timestamp=TIME,
-        ingested_at=TIME,
-    )
+    [
+        *_columns(
+            project=pa.string(),
+            id=pa.string(),
+            is_replaceable=pa.bool_(),  # the sender chose the id: a later score with it takes this one's place
+            trace_id=pa.string(),
+            span_id=pa.string(),
+            name=pa.string(),
+        ),
+        pa.field("value", pa.float64()),  # null where the judgement is a label alone
+        *_columns(
+            label=pa.string(),
+            source=pa.string(),  # check, judge, human, client
+            evaluator=pa.string(),
+            evaluator_version=pa.string(),
+            explanation=pa.string(),
+            timestamp=TIME,
+            ingested_at=TIME,
+        ),
+    ]
 )
 
 DEAD_LETTERS: Final = pa.schema(

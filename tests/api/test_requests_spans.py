@@ -137,7 +137,7 @@ def test_failures_are_grouped_by_kind(api: Answering) -> None:
         (2, MESSAGES[4][0]),
     ]
     first = next(g for g in groups if g["latest_message"] == MESSAGES[1][0])
-    assert first["message"] == "#: retry after # s (request #)"
+    assert first["message"] == "429: retry after # s (request #)"
     assert (first["users"], first["cost_usd"], first["latest_span_id"]) == (2, "0.000002", f"{1:016x}")
     assert "failures" not in api.get("requests", order="failing", limit=2, cursor=answer["next_cursor"])
 

@@ -312,6 +312,7 @@ def test_evaluation_results_are_scores() -> None:
     }
     assert {k: row[k] for k in expected} == expected
     assert normal.scores.equals(again.scores)
+    assert row["is_replaceable"] is False
     assert normal.score_response_id.to_pylist() == ["chatcmpl-1"]
 
 
@@ -321,7 +322,8 @@ def test_a_score_has_the_id_that_its_sender_chose() -> None:
         {"gen_ai.evaluation.name": "up", "gen_ai.evaluation.score.value": n, "haechi.score.id": "click"} for n in (0, 1)
     ]
     normal = normalize_records(*(log(sent, "gen_ai.evaluation.result") for sent in said))
-    assert [(row["id"], row["value"]) for row in normal.scores.to_pylist()] == [("click", 0.0), ("click", 1.0)]
+    rows = normal.scores.to_pylist()
+    assert [(r["id"], r["value"], r["is_replaceable"]) for r in rows] == [("click", 0.0, True), ("click", 1.0, True)]
 
 
 def test_judgements_on_spans_are_scores() -> None:
@@ -340,9 +342,10 @@ def test_judgements_on_spans_are_scores() -> None:
         span({}, OTEL, [event("gen_ai.evaluation.result", {"gen_ai.evaluation.name": "fluent"})]),
     )
     columns = ("name", "value", "label", "source")
-    assert sorted(tuple(r[c] for c in columns) for r in normal.scores.to_pylist()) == [
-        ("faithful", 0.0, "no", "judge"),
-        ("fluent", 0.0, "", "client"),
+    found = sorted((tuple(r[c] for c in columns) for r in normal.scores.to_pylist()), key=str)
+    assert found == [
+        ("faithful", None, "no", "judge"),
+        ("fluent", None, "", "client"),
         ("helpful", 1.0, "", "human"),
         ("toxicity", 0.5, "", "client"),
     ]

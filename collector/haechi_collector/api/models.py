@@ -269,7 +269,7 @@ class ScoreOfTrace(_Answer):
     id: str
     span_id: str
     name: str
-    value: float
+    value: float | None
     label: str
     source: str
     evaluator: str

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from haechi_collector.query.clusters import GROUPS
 from haechi_collector.query.dimensions import Dimension
+from haechi_collector.query.judgements import THUMBS, UP
 from haechi_collector.query.latency import METRICS
 from haechi_collector.query.scope import Scope
 from haechi_collector.query.statement import Statement, Values
@@ -19,11 +20,6 @@ Timing = Literal["duration_ns", "ttft_ns"]
 _DAY_NS: Final = 86_400 * 10**9
 _UNIT: Final = "if(session_id = '', trace_id, session_id)"
 _SPEED: Final = METRICS["tokens_per_second"][0]
-_THUMBS: Final = "name IN ('user_feedback', 'thumbs_up', 'thumbs_down')"
-_UP: Final = (
-    "multiIf(label IN ('thumbs_up', 'thumbs_down'), label = 'thumbs_up', "
-    "name = 'thumbs_down', value <= 0.5, value > 0.5)"
-)
 _SUMS: Final = (
     "count() AS requests",
     "uniqCombined(14)(unit) AS units",
@@ -46,12 +42,12 @@ _SUMS: Final = (
 )
 _JUDGED: Final = (
     "uniqCombined(14)(trace_id) AS units",
-    "sumIf(value, name = 'quality') AS quality",
-    "countIf(name = 'quality') AS qualities",
+    "sumIf(ifNull(value, 0), name = 'quality') AS quality",
+    "countIf(name = 'quality' AND value IS NOT NULL) AS qualities",
     "countIf(value > 0.5 AND name = 'hallucination') AS hallucinated",
-    "countIf(name = 'hallucination') AS checked",
-    f"countIf({_UP} AND {_THUMBS}) AS up",
-    f"countIf({_THUMBS}) AS thumbs",
+    "countIf(name = 'hallucination' AND value IS NOT NULL) AS checked",
+    f"countIf({UP} AND {THUMBS}) AS up",
+    f"countIf({THUMBS} AND {UP} IS NOT NULL) AS thumbs",
 )
 
 

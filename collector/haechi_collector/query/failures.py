@@ -1,10 +1,11 @@
 """What goes wrong: failed requests by kind of error, model and message.
 
 Guarantee: every failed request of the window is in exactly one group, also in those that a limit left out, whose number
-is told. Messages that differ in numbers and ids alone are one: those are written ``#``; an HTTP status in the message
-(429, 503) keeps groups apart.
+is told. Messages that differ in numbers and ids alone are one: those are written ``#``, but for an HTTP status in the
+message (429, 503), which keeps groups apart.
 """
 
+import re
 from typing import Any, Final
 
 from haechi_collector.query import limits
@@ -17,13 +18,15 @@ from haechi_collector.query.trace_tree import decimal_of
 
 _CHARS: Final = 500
 _IDS: Final = (
-    r"\\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{9,}",  # UUIDs
-    r"\\b[A-Za-z]+_[0-9A-Za-z]*[0-9][0-9A-Za-z]*",  # req_011CSHoE
-    r"\\b(0x)?[0-9a-fA-F]{12,}\\b",
-    r"[0-9]+([.,:][0-9]+)*",
+    r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F-]{9,}"  # UUIDs
+    r"|\b[A-Za-z]+_[0-9A-Za-z]*[0-9][0-9A-Za-z]*"  # req_011CSHoE
+    r"|\b(?:0x)?[0-9a-fA-F]{12,}\b"
+    r"|[0-9]+(?:[.,:][0-9]+)*"
 )
+"""What tells two messages of one kind apart, for the engine's RE2 and for Python."""
+
 _CUT: Final = f"leftUTF8(status_message, {_CHARS})"
-_NORMAL: Final = f"trimBoth(replaceRegexpAll({_CUT}, '{'|'.join(_IDS)}', '#'))"
+_NORMAL: Final = "trimBoth(replaceRegexpAll({cut}, '{ids}', '#'))".format(cut=_CUT, ids=_IDS.replace("\\", "\\\\"))
 _CODE: Final = rf"extract({_CUT}, '\\b[45][0-9]{{2}}\\b')"
 
 
@@ -52,7 +55,7 @@ def _group(row: Row) -> dict[str, Any]:
     return {
         "error_type": row["error_type"],
         "model": row["model"],
-        "message": row["normal"],
+        "message": re.sub(_IDS, lambda found: found[0] if found[0] == row["code"] else "#", message),
         "requests": row["requests"],
         "users": row["users"],
         "cost_usd": text_of(decimal_of(row["cost"])),

@@ -9,19 +9,23 @@ from typing import Any, Final
 
 from haechi_collector.query.engine import Engine, Row
 from haechi_collector.query.listed import Page, among
-from haechi_collector.query.scope import Scope
+from haechi_collector.query.scope import Scope, latest
 from haechi_collector.query.statement import Statement, Values
 
-_THUMBS: Final = "name IN ('user_feedback', 'thumbs_up', 'thumbs_down')"
-_UP: Final = (
+THUMBS: Final = "name IN ('user_feedback', 'thumbs_up', 'thumbs_down')"
+"""SQL over ``scores``: the judgement is a thumb."""
+
+UP: Final = (
     "multiIf(label IN ('thumbs_up', 'thumbs_down'), label = 'thumbs_up', "
     "name = 'thumbs_down', value <= 0.5, value > 0.5)"
 )
+"""SQL over those: it points up; NULL where neither its label nor a number says so."""
+
 MEASURES: Final = (
     "avgIf(value, name = 'quality') AS quality",
     "avgIf(value > 0.5, name = 'hallucination') AS hallucination",
-    f"countIf({_THUMBS} AND {_UP}) AS up",
-    f"countIf({_THUMBS} AND NOT {_UP}) AS down",
+    f"countIf({THUMBS} AND {UP}) AS up",
+    f"countIf({THUMBS} AND NOT {UP}) AS down",
 )
 """SQL over ``scores``, for `judged`."""
 
@@ -69,6 +73,10 @@ async def judged_one(engine: Engine, column: str, value: str, scope: Scope) -> R
 
 
 def after(scope: Scope, values: Values) -> str:
-    """Return the condition on ``scores`` for traces of a window: of the project, made a day before it or later."""
+    """Return the condition on ``scores FINAL`` for traces of a window: the latest of each id of the project.
+
+    Those that were made a day before the window or later: nobody judges what is not there yet, but clocks differ.
+    """
     late = f"timestamp >= {values.time(max(0, scope.window.from_ns - _DAY_NS))}"
-    return late if scope.project is None else f"project = {values.text(scope.project)} AND {late}"
+    where = late if scope.project is None else f"project = {values.text(scope.project)} AND {late}"
+    return f"{where} AND {latest(where)}"

@@ -11,6 +11,7 @@ from typing import Any, Final
 from haechi_collector.query import limits
 from haechi_collector.query.engine import Engine, Row, Table
 from haechi_collector.query.money import text_of
+from haechi_collector.query.scope import latest
 from haechi_collector.query.series import iso
 from haechi_collector.query.statement import Statement, Values
 from haechi_collector.query.trace_content import Conversation, contexts
@@ -68,15 +69,19 @@ async def trace(engine: Engine, trace_id: str, project: str | None) -> dict[str,
     }
 
 
-def _of(table: str, columns: Sequence[str], trace_id: str, project: str | None, tail: str) -> Statement:
+def _of(columns: Sequence[str], trace_id: str, project: str | None, tail: str) -> Statement:
     values = Values()
+    where = _where(trace_id, project, values)
+    return Statement(f"SELECT {', '.join(columns)} FROM spans WHERE {where} {tail}", values.bound)  # noqa: S608  bound values
+
+
+def _where(trace_id: str, project: str | None, values: Values) -> str:
     own = f"project = {values.text(project)} AND " if project is not None else ""
-    where = f"{own}trace_id = {values.text(trace_id)}"
-    return Statement(f"SELECT {', '.join(columns)} FROM {table} WHERE {where} {tail}", values.bound)  # noqa: S608  bound values
+    return f"{own}trace_id = {values.text(trace_id)}"
 
 
 def _spans(trace_id: str, project: str | None) -> Statement:
-    return _of("spans", _SHOWN, trace_id, project, f"ORDER BY start_time, span_id LIMIT {limits.TRACE_SPANS_MAX}")
+    return _of(_SHOWN, trace_id, project, f"ORDER BY start_time, span_id LIMIT {limits.TRACE_SPANS_MAX}")
 
 
 def _said(trace_id: str, project: str | None) -> Statement:
@@ -85,18 +90,21 @@ def _said(trace_id: str, project: str | None) -> Statement:
     tail = (
         f"{spoke} AND (input_messages != '' OR output_messages != '') ORDER BY start_time, span_id LIMIT {_CALLS_MAX}"
     )
-    return _of("spans", _SAID, trace_id, project, tail)
+    return _of(_SAID, trace_id, project, tail)
 
 
 def _documents(trace_id: str, project: str | None) -> Statement:
     # A retrieval has its documents, whichever batch it came in; a call has those that came with it.
     tail = f"AND retrieved_context != '' ORDER BY start_time, span_id LIMIT {_CALLS_MAX}"
-    return _of("spans", ("span_id", "retrieved_context AS context"), trace_id, project, tail)
+    return _of(("span_id", "retrieved_context AS context"), trace_id, project, tail)
 
 
 def _scores(trace_id: str, project: str | None) -> Statement:
-    columns = [*_JUDGED, "toUnixTimestamp64Nano(timestamp) AS at"]
-    return _of("scores FINAL", columns, trace_id, project, f"ORDER BY timestamp, id LIMIT {limits.TRACE_SPANS_MAX}")
+    values = Values()
+    columns = ", ".join([*_JUDGED, "toUnixTimestamp64Nano(timestamp) AS at"])
+    where = _where(trace_id, project, values)
+    tail = f"ORDER BY timestamp, id LIMIT {limits.TRACE_SPANS_MAX}"
+    return Statement(f"SELECT {columns} FROM scores FINAL WHERE {where} AND {latest(where)} {tail}", values.bound)  # noqa: S608  bound values
 
 
 def _content(said: Table, found: Table) -> dict[str, Any]:

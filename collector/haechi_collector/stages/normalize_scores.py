@@ -5,7 +5,7 @@ span (OpenLIT), or as ``annotations.N.annotation.*`` and ``evaluations.N.evaluat
 (OpenInference). Evaluations are few: they are read one by one.
 
 Guarantee: the same judgement gets the same id when it comes again: the one that its sender chose
-(``haechi.score.id``), else one made of what it says.
+(``haechi.score.id``), which makes it replaceable, else one made of what it says. One that tells no number has none.
 """
 
 import math
@@ -91,7 +91,7 @@ def score(fields: dict[str, Any], judged: Judged) -> Score:
     """Return one row of `batch.SCORES` but project and ingested_at.
 
     Args:
-        fields: attributes by their names in the convention; what is missing or of a wrong type is '' or 0.
+        fields: attributes by their names in the convention; what is missing or of a wrong type is '', a number None.
         judged: where they stood.
     """
     source = _text(fields, names.SCORE_SOURCE)
@@ -109,7 +109,8 @@ def score(fields: dict[str, Any], judged: Judged) -> Score:
     }
     identity = "\0".join(str(row[key]) for key in row if key != "explanation")
     made = blake2b(identity.encode("utf-8", "replace"), digest_size=16).hexdigest()
-    return {**row, "id": _text(fields, names.SCORE_ID) or made}
+    chosen = _text(fields, names.SCORE_ID)
+    return {**row, "id": chosen or made, "is_replaceable": bool(chosen)}
 
 
 def to_batch(scores: list[Score], project: str, ingested_at_ns: int) -> pa.RecordBatch:
@@ -143,7 +144,7 @@ def _text(fields: dict[str, Any], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _number(value: Any) -> float:
+def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0
-    return float(value) if math.isfinite(value) else 0.0
+        return None
+    return float(value) if math.isfinite(value) else None
