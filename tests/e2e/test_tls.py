@@ -16,6 +16,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from tests.e2e.conftest import wait_until
 from tests.e2e.test_gate import EXPORT, export
 from tests.gate.guarded import FREE, KEYS, Guarded, guarded, haechi, make_key
+from websockets.sync.client import connect
 
 from haechi_collector.config import load
 from haechi_collector.errors import SettingError
@@ -110,6 +111,15 @@ def test_real_exporters_send_over_tls(over_tls: tuple[Guarded, str], files: File
     export(HttpExporter(target, headers=headers, certificate_file=str(files.ca)), "tls http")
     query = f"https://{collector.web}/sql?query=SELECT+arraySort(groupArray(name))+FROM+spans"
     wait_until(lambda: get(files, query, **headers).text == "['tls grpc','tls http']\n")
+
+
+def test_an_open_page_is_connected_over_tls(over_tls: tuple[Guarded, str], files: Files) -> None:
+    """WebSockets as well: a browser's Origin is https, and the page's greeting comes."""
+    collector, key = over_tls
+    uri = f"wss://{collector.web}/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+    headers, origin = {"Cookie": f"haechi_key={key}"}, f"https://{collector.web}"
+    with connect(uri, ssl=context(files), additional_headers=headers, origin=origin, proxy=None) as open_page:  # type: ignore[arg-type]
+        assert str(open_page.recv(10)).startswith('0{"sid":')
 
 
 def test_nothing_is_answered_in_the_clear(over_tls: tuple[Guarded, str]) -> None:
