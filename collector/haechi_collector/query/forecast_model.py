@@ -44,6 +44,10 @@ _ORIGINS_MAX: Final = 42
 _OUTLIER: Final = 6.0
 """Scaled median deviations beyond which a day is cut down."""
 
+_OFF_MIN: Final = 0.5
+_OFF_MIN_EARLY: Final = 3.0
+"""Of what is usual, within which no day is far from it; in the first three weeks, which do not tell weekdays apart."""
+
 _SHARE_MIN: Final = 0.1
 """Of a mean day; a weekday of less is not expected to vary less than one of this."""
 
@@ -197,7 +201,6 @@ def without_outliers(history: Days) -> Days:
     level = np.nanmedian(np.where(np.isnan(around).all(axis=1)[:, None], overall, around), axis=1)
     unit = level * np.maximum(share, _SHARE_MIN)
     off = np.divide(history - level * share, unit, out=np.zeros(len(history)), where=unit > 0)
-    limit = _OUTLIER * 1.4826 * float(np.median(np.abs(off)))
-    if limit == 0.0:
-        return history
+    least = _OFF_MIN if len(history) >= 3 * _WEEK else _OFF_MIN_EARLY
+    limit = max(least, _OUTLIER * 1.4826 * float(np.median(np.abs(off))))
     return np.where(np.abs(off) > limit, level * share + np.copysign(limit, off) * unit, history)
