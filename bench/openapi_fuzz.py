@@ -31,7 +31,7 @@ def main() -> int:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as directory, answering(Path(directory)) as api:
         api.fill(filled.spans(), filled.scores())
-        found = Fuzzer(api.url, options.examples, options.seed)
+        found = Fuzzer(api.url, options.examples, options.seed, filled.IDS)
         found.run(options.prefix)
     requests = sum(sum(one.values()) for one in found.statuses.values())
     figures = {"requests": requests, "seconds": round(time.monotonic() - begun), "wrong": list(found.wrong.values())}

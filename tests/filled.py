@@ -9,6 +9,9 @@ from typing import Any
 from tests.questions import SECOND, T0_NS, call, score, span
 
 CALLS = 240
+IDS = {"trace_id": f"{3:032x}", "span_id": f"{11:016x}", "session_id": "session/3", "user_id": "user-3"}
+"""A trace, a span of it, a session and a user that are there."""
+
 _MODELS = {"gpt-4o": "openai", "claude-sonnet": "anthropic", "in-house": "vllm"}
 _DOCUMENTS = "반품은 30일 안에 할 수 있습니다."
 
@@ -27,7 +30,7 @@ def _trace(number: int, r: random.Random) -> Iterator[dict[str, Any]]:
         "environment": r.choice(["production", "staging"]),
         "user_id": f"user-{r.randrange(7)}",
         "session_id": f"session/{number // 4}",
-        "resource_attributes": [("region", "kr")],
+        "resource_attributes": [("region", "kr"), ("deployment.environment.name", "production")],
     }
     root = f"{3 * number:016x}"
     yield span(3 * number, **common, start_time=begin, name="answer", span_id=root, duration_ns=3 * SECOND)

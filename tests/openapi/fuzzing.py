@@ -70,6 +70,7 @@ class Fuzzer:
         url: where it is.
         examples: how often an operation is asked with what fits its schema, and as often with what does not.
         seed: the same one asks the same.
+        ids: what stands in paths and is there, by the path's parameter.
         statuses: how often each came, by operation.
         wrong: one line for each kind of wrong answer.
     """
@@ -77,6 +78,7 @@ class Fuzzer:
     url: str
     examples: int
     seed: int = 1
+    ids: dict[str, str] = field(default_factory=dict)
     statuses: dict[str, Counter[int]] = field(default_factory=dict)
     wrong: dict[str, str] = field(default_factory=dict)
 
@@ -101,6 +103,8 @@ class Fuzzer:
             names = data.draw(st.lists(st.sampled_from(known), max_size=3, unique=True)) if known else []
             words = {name: data.draw(st.sampled_from(WORDS.get(name, TEXTS))) for name in names}
             case.query = {**(case.query or {}), **words}
+            if case.path_parameters and data.draw(st.booleans()):
+                case.path_parameters = {name: self.ids.get(name, text) for name, text in case.path_parameters.items()}
             self._judge(f"{operation.method.upper()} {operation.path}", case, case.call(session=session))
 
         try:

@@ -11,8 +11,8 @@ def test_no_request_that_the_openapi_allows_or_forbids_breaks_the_server(tmp_pat
     """Every operation: no 500, no status, media type or body that is not described; `make fuzz` asks oftener."""
     with answering(tmp_path) as api:
         api.fill(filled.spans(), filled.scores())
-        fuzzer = Fuzzer(api.url, examples=5)
+        fuzzer = Fuzzer(api.url, examples=5, ids=filled.IDS)
         fuzzer.run()
     assert list(fuzzer.wrong.values()) == []
-    answered = {name for name, statuses in fuzzer.statuses.items() if 200 in statuses}
-    assert {"GET /api/v1/summary", "GET /api/v1/compare", "GET /api/v1/traces", "GET /metrics"} <= answered
+    unanswered = {name for name, statuses in fuzzer.statuses.items() if 200 not in statuses} - {"GET /sql", "POST /sql"}
+    assert unanswered == set()
