@@ -10,12 +10,31 @@ _PAGE: Final = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Haechi: log in</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 30rem; margin: 3rem auto; padding: 0 1rem; }}
-input {{ font: inherit; width: 100%; box-sizing: border-box; margin: .3rem 0 1rem; padding: .3rem; }}
-:root {{ color-scheme: light dark; }}
+:root {{ color-scheme: light dark; --ground: #f7f7f6; --surface: #fff; --line: #cfcfcb; --text: #1b1d20; --muted: #5b6068;
+  --accent: #1f5fd0; --on-accent: #fff; --bad: #c4314b; }}
+@media (prefers-color-scheme: dark) {{ :root {{ --ground: #0e1013; --surface: #15181c; --line: #3a4048; --text: #e7e9ec;
+  --muted: #a3a9b2; --accent: #6ea0ff; --on-accent: #0b1220; --bad: #ff7d92; }} }}
+* {{ box-sizing: border-box; }}
+body {{ display: grid; place-items: center; min-height: 100vh; margin: 0; padding: 16px; background: var(--ground);
+  color: var(--text); font: 14px/1.5 Inter, system-ui, -apple-system, "Segoe UI", "Apple SD Gothic Neo", "Malgun Gothic",
+  "Noto Sans KR", NanumGothic, sans-serif; }}
+main {{ width: min(380px, 100%); padding: 26px 28px; border: 1px solid var(--line); border-radius: 10px;
+  background: var(--surface); }}
+h1 {{ margin: 0 0 14px; font-size: 19px; letter-spacing: -0.01em; }}
+label {{ display: block; margin-bottom: 4px; color: var(--muted); }}
+input {{ width: 100%; height: 36px; padding: 0 10px; border: 1px solid var(--line); border-radius: 6px;
+  background: var(--ground); color: inherit; font: inherit; }}
+button {{ width: 100%; height: 36px; margin: 12px 0 16px; border: 0; border-radius: 6px; background: var(--accent);
+  color: var(--on-accent); font: inherit; font-weight: 600; cursor: pointer; }}
+:focus-visible {{ outline: 2px solid var(--accent); outline-offset: 2px; }}
+p {{ margin: 0; color: var(--muted); }}
+[role=alert] {{ margin-bottom: 10px; color: var(--bad); }}
+[role=alert]:empty {{ display: none; }}
+code {{ padding: 1px 4px; border-radius: 4px; background: var(--ground); font-size: 12.5px; }}
 </style>
 </head>
 <body>
+<main>
 <h1>Haechi</h1>
 <p role="alert">{message}</p>
 <form method="post" action="/login">
@@ -25,6 +44,7 @@ input {{ font: inherit; width: 100%; box-sizing: border-box; margin: .3rem 0 1re
 <button>Log in</button>
 </form>
 <p>Make one with <code>haechi keys create --project NAME --scope read</code>.</p>
+</main>
 </body>
 </html>
 """

@@ -1,7 +1,7 @@
-"""Puts the page on the application of the web port. The only module outside of which NiceGUI is never imported.
+"""Puts the page on the application of the web port.
 
-Call `mount` once per process, and only where the web port is served: NiceGUI keeps its state in its module, and costs
-half a second and 40 MB to import.
+Call `mount` once per process, and import this module only where the web port is served: it brings in NiceGUI, which
+keeps its state in its module and takes its time to import (`tests/web/test_import_cost.py`).
 
 Guarantee: a path that is no page is answered as the API answers it (a problem that names the path). At most
 `PAGES_OPEN_MAX` documents are open at once; one more is told so.
