@@ -59,6 +59,9 @@ WORDS: Final[dict[str, list[str]]] = {
 """By parameter, what a person may write and a parser may stumble over; the rest takes any of `TEXTS`."""
 
 
+SINCE: Final = {"from": TIMES[4]}
+"""The window in which what `Fuzzer.ids` names is found."""
+
 ANY_TEXT: Final = {"service", "user", "q", "model", "a", "b"}
 
 
@@ -103,8 +106,9 @@ class Fuzzer:
             names = data.draw(st.lists(st.sampled_from(known), max_size=3, unique=True)) if known else []
             words = {name: data.draw(st.sampled_from(WORDS.get(name, TEXTS))) for name in names}
             case.query = {**(case.query or {}), **words}
-            if case.path_parameters and data.draw(st.booleans()):
+            if case.path_parameters and mode is GenerationMode.POSITIVE and data.draw(st.booleans()):
                 case.path_parameters = {name: self.ids.get(name, text) for name, text in case.path_parameters.items()}
+                case.query = {name: text for name, text in SINCE.items() if name in known}
             self._judge(f"{operation.method.upper()} {operation.path}", case, case.call(session=session))
 
         try:
