@@ -91,7 +91,7 @@ def test_no_requests_are_no_report(api: Answering) -> None:
 
 
 def test_a_repeated_prefix_is_worth_what_the_cache_would_save(api: Answering) -> None:
-    """Twelve requests a second apart: eleven would read the prefix, less what three have read from the cache already."""
+    """Twelve requests a second apart: eleven would read the prefix, less what three have read already."""
     rows = [
         paid(n, system_instructions=SYSTEM, prompt_name="answer", cached=500 if n in {3, 4, 5} else 0)
         for n in range(12)
@@ -111,7 +111,7 @@ def test_a_repeated_prefix_is_worth_what_the_cache_would_save(api: Answering) ->
 
 
 def test_rates_of_the_cache_come_from_the_price_book_if_it_bills_alike(api: Answering) -> None:
-    """Claude's writes cost more than input, so that a request after a pause costs; other rates than the book's tell none."""
+    """Claude's writes cost more than input, so that a request after a pause costs; unknown rates give no advice."""
     moments = [0, 1, 2, 3, 20, 21, 22, 23, 24, 25]  # minutes: two of them begin after a pause
     rows = [
         paid(

@@ -59,7 +59,7 @@ async def forecast(engine: Engine, question: ForecastQuestion) -> dict[str, Any]
         **_budget(question.budget, known, prediction, coming),
         "method": prediction.method if prediction else None,
         "based_on_days": len(history),
-        "reason": _reason(len(history), prediction),
+        "reason": _reason(known, len(history), prediction),
     }
 
 
@@ -134,7 +134,9 @@ def _when(left: float, prediction: Prediction, coming: list[_Coming], side: int)
     return None
 
 
-def _reason(days: int, prediction: Prediction | None) -> str | None:
+def _reason(known: Spend, days: int, prediction: Prediction | None) -> str | None:
+    if known.unpriced_hours and not known.hours:
+        return "no request of the history has a price"
     if prediction is None:
         return f"{days} whole days of history; a forecast needs {DAYS_MIN}"
     if days < RHYTHM_DAYS_MIN:

@@ -65,8 +65,8 @@ class Spend:
 
     @property
     def history(self) -> npt.NDArray[np.float64]:
-        """The whole days before today, the oldest first."""
-        if self.first_hour is None:
+        """The whole days before today, the oldest first; none where no request has a price."""
+        if self.first_hour is None or not self.hours:
             return np.zeros(0)
         days = min(HISTORY_DAYS, _hour(self.today) // 24 - -(-self.first_hour // 24))
         return np.array([float(self.of_day(self.today - timedelta(days=n)) or 0) for n in range(days, 0, -1)])
