@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import numpy as np
 import pytest
 from tests import filled
-from tests.questions import FROM, TO
+from tests.questions import FROM, TO, Answering
 
 from haechi.client import Answer, Client, NotFound, Pages, WrongParameter
 
@@ -17,8 +17,14 @@ CALLS = [row for row in filled.spans() if row["operation"] == "chat"]
 TRACE, SPAN = f"{3:032x}", f"{11:016x}"
 
 
-def one_of_each(client: Client) -> list[Answer]:
+@pytest.fixture(scope="module")
+def one_of_each(api: Answering) -> list[Answer]:
     """Every question, once."""
+    with Client(api.url, timeout_s=60) as client:
+        return asked(client)
+
+
+def asked(client: Client) -> list[Answer]:
     window: dict[str, Any] = {"from_": BEGIN, "to": END}
     pages: list[Pages[Any]] = [client.traces(**window), client.sessions(**window), client.users(**window)]
     return [
@@ -54,11 +60,11 @@ def fits(value: Any, hint: Any) -> bool:
     return hint is Any or type(value) is hint
 
 
-def test_every_answer_has_the_types_that_it_promises(client: Client) -> None:
+def test_every_answer_has_the_types_that_it_promises(one_of_each: list[Answer]) -> None:
     """Down to the last field: money is Decimal, times are datetimes."""
     wrong = [
         f"{type(answer).__name__}.{name}: {getattr(answer, name)!r} is no {hint}"
-        for answer in one_of_each(client)
+        for answer in one_of_each
         for name, hint in get_type_hints(type(answer)).items()
         if not fits(getattr(answer, name), hint)
     ]
@@ -164,9 +170,9 @@ def test_rows_become_data_frames_and_arrow(client: Client) -> None:
     assert client.traces(from_=BEGIN, to=END, limit=5).arrow().num_rows == 5
 
 
-def test_answers_show_themselves(client: Client) -> None:
+def test_answers_show_themselves(client: Client, one_of_each: list[Answer]) -> None:
     """In a notebook as tables, with what they hold escaped; in a terminal on one line with the sizes of lists."""
-    for answer in one_of_each(client):
+    for answer in one_of_each:
         assert answer._repr_html_().startswith("<table>")
         assert "\n" not in repr(answer)
         assert repr(answer).startswith(f"{type(answer).__name__}(")

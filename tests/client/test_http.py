@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import count
@@ -206,3 +207,10 @@ def test_a_password_file_does_not_replace_the_key(monkeypatch: pytest.MonkeyPatc
             with Client(url, key=key) as client, pytest.raises(NotFound):
                 client.trace("ff")
     assert seen == [None, "Bearer hk_x"]
+
+
+def test_threads_share_a_client(api: Answering) -> None:
+    """Eight at once, each with its own question, each with its own answer."""
+    with Client(api.url) as client, ThreadPoolExecutor(8) as pool:
+        asked = pool.map(lambda n: client.sql("SELECT {n:UInt32} AS n", {"n": n}).rows()[0]["n"], range(64))
+        assert list(asked) == list(range(64))

@@ -186,7 +186,7 @@ def test_an_error_in_the_middle_is_raised_by_every_way_to_read(client: Client) -
 def test_errors_carry_clickhouses_code(client: Client, sql: str, kind: type[SqlError], code: str, text: str) -> None:
     """Refused by the guard, wrong, or too expensive."""
     with pytest.raises(kind, match=text) as caught:
-        client.sql(sql).rows()
+        client.sql(sql).arrow()
     assert caught.value.code == code
 
 
