@@ -39,7 +39,7 @@ up: $(STAMP) ## start the collector on the embedded store with live sample traff
 	@$(BIN)/haechi serve --demo
 
 test: $(DEV) $(OLDEST)/.installed $(AGENTS)/.installed ## run every test, those of the SDK with the oldest client libraries too
-	@sh deploy/debian.sh curl nodejs npm gcc postgresql
+	@sh deploy/debian.sh curl nodejs npm gcc postgresql chromium
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	$(OLDEST)/bin/python -m pytest $(filter-out $(AGENTS_TESTS),$(wildcard tests/instrumentation/test_provider_*.py))
 	$(AGENTS)/bin/python -m pytest -W 'ignore:You should use:DeprecationWarning' $(AGENTS_TESTS)

@@ -7,6 +7,7 @@ and shows in the URL what it did. Pure functions of the state and the reader's w
 from collections.abc import Sequence
 from typing import Final
 
+from haechi_collector.gate.gate import Caller
 from haechi_collector.query.dimensions import ATTRIBUTE
 from haechi_collector.web import words
 from haechi_collector.web.html import Html, go, join, tag
@@ -48,8 +49,8 @@ def icon(path: str) -> Html:
     return tag("svg", tag("path", d=_ICONS.get(path, path)), viewBox="0 0 24 24", class_="h-icon", aria_hidden="true")
 
 
-def navigation(pages: Sequence[Page], state: State, t: Translator, project: str) -> Html:
-    """Return the list of pages and what belongs to the reader; ``project`` is the only one they see, '' for all."""
+def navigation(pages: Sequence[Page], state: State, t: Translator, caller: Caller) -> Html:
+    """Return the list of pages and what belongs to the reader."""
     links = [_page_link(page, state, t) for page in pages if page.key]
     return join(
         [
@@ -57,17 +58,20 @@ def navigation(pages: Sequence[Page], state: State, t: Translator, project: str)
             tag("div", links, class_="h-pages"),
             tag(
                 "div",
-                tag("div", t(words.PROJECT, name=project), class_="h-project") if project else None,
+                tag("div", t(words.PROJECT, name=caller.sees), class_="h-project") if caller.sees else None,
                 _theme(t),
                 _language(t),
                 tag("button", icon("help"), tag("span", t(words.HELP)), type="button", data_help=True),
-                tag("form", tag("button", icon("out"), tag("span", t(words.LOG_OUT))), method="post", action="/logout")
-                if project
-                else None,
+                _log_out(t) if caller.key_id else None,
                 class_="h-mine",
             ),
         ]
     )
+
+
+def _log_out(t: Translator) -> Html:
+    button = tag("button", icon("out"), tag("span", t(words.LOG_OUT)))
+    return tag("form", button, method="post", action="/logout")
 
 
 def _page_link(page: Page, state: State, t: Translator) -> Html:

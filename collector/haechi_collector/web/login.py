@@ -10,14 +10,14 @@ _PAGE: Final = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Haechi: log in</title>
 <style>
-:root {{ color-scheme: light dark; --ground: #f7f7f6; --surface: #fff; --line: #cfcfcb; --text: #1b1d20; --muted: #5b6068;
-  --accent: #1f5fd0; --on-accent: #fff; --bad: #c4314b; }}
+:root {{ color-scheme: light dark; --ground: #f7f7f6; --surface: #fff; --line: #cfcfcb; --text: #1b1d20;
+  --muted: #5b6068; --accent: #1f5fd0; --on-accent: #fff; --bad: #c4314b; }}
 @media (prefers-color-scheme: dark) {{ :root {{ --ground: #0e1013; --surface: #15181c; --line: #3a4048; --text: #e7e9ec;
   --muted: #a3a9b2; --accent: #6ea0ff; --on-accent: #0b1220; --bad: #ff7d92; }} }}
 * {{ box-sizing: border-box; }}
 body {{ display: grid; place-items: center; min-height: 100vh; margin: 0; padding: 16px; background: var(--ground);
-  color: var(--text); font: 14px/1.5 Inter, system-ui, -apple-system, "Segoe UI", "Apple SD Gothic Neo", "Malgun Gothic",
-  "Noto Sans KR", NanumGothic, sans-serif; }}
+  color: var(--text); font: 14px/1.5 Inter, system-ui, -apple-system, "Segoe UI", "Apple SD Gothic Neo",
+  "Malgun Gothic", "Noto Sans KR", NanumGothic, sans-serif; }}
 main {{ width: min(380px, 100%); padding: 26px 28px; border: 1px solid var(--line); border-radius: 10px;
   background: var(--surface); }}
 h1 {{ margin: 0 0 14px; font-size: 19px; letter-spacing: -0.01em; }}

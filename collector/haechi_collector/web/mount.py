@@ -4,7 +4,7 @@ Call `mount` once per process, and import this module only where the web port is
 keeps its state in its module and takes its time to import (`tests/web/test_import_cost.py`).
 
 Guarantee: a path that is no page is answered as the API answers it (a problem that names the path). At most
-`PAGES_OPEN_MAX` documents are open at once; one more is told so.
+`PAGE_CLIENTS_MAX` documents are open at once; one more is told so.
 """
 
 from typing import Final
@@ -18,6 +18,7 @@ from haechi_collector.api.problems import problem
 from haechi_collector.gate.credentials import credential_of_page
 from haechi_collector.gate.gate import Caller, Gate
 from haechi_collector.gate.keys import Scope as KeyScope
+from haechi_collector.limits import PAGE_CLIENTS_MAX
 from haechi_collector.query.engine import Engine
 from haechi_collector.web import words
 from haechi_collector.web.asking import Asking
@@ -25,9 +26,6 @@ from haechi_collector.web.canvas import STATIC
 from haechi_collector.web.pages import PAGES
 from haechi_collector.web.policy import PagePolicy
 from haechi_collector.web.shell import Shell, Site
-
-PAGES_OPEN_MAX: Final = 200
-"""Documents that are connected, or were until seconds ago. One takes about a megabyte."""
 
 _RECONNECT_S: Final = 20.0
 _HEAD: Final = (
@@ -47,7 +45,7 @@ def mount(app: FastAPI, engine: Engine, gate: Gate) -> None:
     site = Site(PAGES, engine, Asking(), admit)
 
     def show(request: Request) -> Response | None:
-        if len(Client.instances) > PAGES_OPEN_MAX:
+        if len(Client.instances) > PAGE_CLIENTS_MAX:
             ui.context.client.delete()
             return problem(503, words.TOO_MANY.en, {"Retry-After": "5"})
         ui.add_head_html(_HEAD)

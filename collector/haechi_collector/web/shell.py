@@ -76,7 +76,7 @@ class Shell:
         """Show a page in a state."""
         found = find_page(self._site.pages, state.path)
         self._leave()
-        self._navigation.set_content(frame.navigation(self._site.pages, state, self._t, self._caller.sees or ""))
+        self._navigation.set_content(frame.navigation(self._site.pages, state, self._t, self._caller))
         is_windowed = found is not None and found[0].is_windowed
         self._filters.set_content(frame.filters(state, self._t) if is_windowed else Html(""))
         self._controls.set_content(frame.controls(state, self._t) if is_windowed else Html(""))
@@ -196,7 +196,7 @@ class Shell:
         outcome = await self._outcome(question, scope)
         for block in view.blocks:
             if block.question is question:
-                _show(block, outcome)
+                await _show(block, outcome)
 
     def _answer_now(self, view: View, question: Question[Any], block: Block) -> None:
         """See `View.answer`."""
@@ -211,7 +211,7 @@ class Shell:
         except (Denied, OverQuota, WrongParameter) as error:
             self._refuse(view, error)
             return
-        _show(block, await self._outcome(question, scope))
+        await _show(block, await self._outcome(question, scope))
 
     async def _outcome(self, question: Question[Any], scope: Scope) -> Any:
         """Return the answer, or the error in its place."""
@@ -232,11 +232,16 @@ def _ended(task: asyncio.Task[None]) -> None:
         logger.error("a page could not be drawn", exc_info=error)
 
 
-def _show(block: Block, outcome: Any) -> None:
+async def _show(block: Block, outcome: Any) -> None:
+    """Draw an answer; an error in its place, or one in drawing, is shown as such."""
+    if not isinstance(outcome, Exception):
+        outcome = (await asyncio.gather(_drawn(block, outcome), return_exceptions=True))[0]
     if isinstance(outcome, Exception):
         block.fail(outcome)
-    else:
-        block.show(outcome)
+
+
+async def _drawn(block: Block, answer: Any) -> None:
+    block.show(answer)
 
 
 def _quoted(text: str) -> str:

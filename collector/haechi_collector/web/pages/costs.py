@@ -201,8 +201,8 @@ def _columns(view: View, cost: float, chosen: Mapping[str, str]) -> list[Column[
         amount("cost_per_request_usd", own.PER_REQUEST),
         amount("cost_per_user_usd", own.PER_USER),
         amount("cost_per_1000_tokens_usd", own.PER_1000),
-        counted("input_tokens", words.INPUT_TOKENS),
-        counted("output_tokens", words.OUTPUT_TOKENS),
+        counted("input_tokens", shared.TOKENS_UNCACHED),
+        counted("output_tokens", shared.TOKENS_OUTPUT),
         Column(t(words.CACHED), lambda r: percent(r["cached_share"]), True),
         counted("unpriced_requests", metrics.UNPRICED),
     ]
