@@ -12,7 +12,11 @@ from haechi_collector.web.widgets import badge, figure
 
 Answer = Mapping[str, Any]
 _REACH_MAX: Final = 2.0
-"""The plot ends at three times the value of B; what lies beyond is drawn at its edge."""
+"""The plot reaches to B's value twice over at most; what lies beyond is an arrow at its edge."""
+
+
+_COUNTS: Final = frozenset({"requests", "requests_per_minute"})
+"""How much was asked says nothing about how well: it does not set the scale."""
 
 
 def shown(unit: str, value: float | str | None) -> str:
@@ -48,14 +52,15 @@ def forest(t: Translator, differences: Sequence[Answer]) -> Html:
     cells = [tag("th", t(word), scope="col", class_="is-number") for word in head]
     scale = tag("div", *(_tick(share, reach) for share in (-reach, -reach / 2, 0, reach / 2, reach)), class_="h-scale")
     plot = tag("th", tag("span", t(own.INTERVAL), class_="h-sr"), scale, scope="col", class_="h-plot-head")
-    titles = [tag("th", "", scope="col"), *cells, plot, tag("th", t(own.VERDICT), scope="col")]
+    titles = [tag("th", "", scope="col"), *cells, tag("th", t(own.VERDICT), scope="col"), plot]
     rows = [_line(t, one, reach) for one in known]
     inside = tag("table", tag("thead", tag("tr", titles)), tag("tbody", rows), class_="h-table h-forest")
     return tag("div", inside, class_="h-scroll", tabindex="0")
 
 
 def _reach(differences: Sequence[Answer]) -> float:
-    ends = [abs(share) for one in differences for share in _relative(one) if share is not None]
+    drawn = [one for one in differences if one["metric"] not in _COUNTS]
+    ends = [abs(share) for one in drawn for share in _relative(one) if share is not None]
     needed = max(ends, default=0.1) * 1.05
     steps = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, _REACH_MAX)
     return next((step for step in steps if needed <= step), _REACH_MAX)
@@ -95,7 +100,7 @@ def _line(t: Translator, one: Answer, reach: float) -> Html:
     change = tag("td", difference, class_=f"is-number {_tone(kind)}")
     plot = tag("td", _plot(one, reach, kind), title=interval or None, class_="h-plot-cell")
     verdict = tag("td", badge(t(own.VERDICTS[one["verdict"]]), kind), data_name=f"verdict.{name}")
-    return tag("tr", tag("td", t(metrics.BY_NAME[name])), values, change, plot, verdict)
+    return tag("tr", tag("td", t(metrics.BY_NAME[name])), values, change, verdict, plot)
 
 
 def _exact(value: float | str | None) -> str:
@@ -120,5 +125,6 @@ def _plot(one: Answer, reach: float, kind: str) -> Html:
         left, right = _place(low, reach), _place(high, reach)
         marks.append(tag("i", class_="h-interval", style=f"left:{left:.2f}%;width:{max(0.4, right - left):.2f}%"))
     if point is not None:
-        marks.append(tag("i", class_="h-point", style=f"left:{_place(point, reach):.2f}%"))
+        beyond = "is-right" if point > reach else "is-left" if point < -reach else ""
+        marks.append(tag("i", class_=f"h-point {beyond}".strip(), style=f"left:{_place(point, reach):.2f}%"))
     return tag("div", marks, class_=f"h-plot is-{kind}" if kind else "h-plot", aria_hidden="true")

@@ -98,10 +98,7 @@ MINIMUM: Final = Word("Min", "최소")
 MAXIMUM: Final = Word("Max", "최대")
 TOTAL: Final = Word("Total", "합계")
 
-EMPTY_LEAD: Final = Word(
-    "No traces yet. There are four doors; the first three are open now.",
-    "아직 트레이스가 없습니다. 들어오는 길은 네 가지이며, 앞의 세 가지는 지금 열려 있습니다.",
-)
+EMPTY_LEAD: Final = Word("How traces get in, and how to ask about them:", "트레이스를 보내고 질문하는 방법:")
 DOOR_RUN: Final = Word("Observe a program without changing it", "프로그램을 고치지 않고 관찰하기")
 DOOR_OTLP: Final = Word(
     "Send OTLP from any OpenTelemetry SDK or collector", "OpenTelemetry SDK나 수집기에서 OTLP로 보내기"

@@ -10,7 +10,7 @@ WINDOWS: Final = Word("this window with the one before", "이 기간과 바로 �
 A: Final = Word("A", "A")
 B: Final = Word("B", "B")
 LEAD: Final = Word(
-    "A less B, with intervals of 95 %. An interval that does not cross the line is more than chance.",
+    "A less B, with intervals of 95%. An interval that does not cross the line is more than chance.",
     "A에서 B를 뺀 값과 95% 구간입니다. 구간이 기준선을 넘지 않으면 우연이 아닙니다.",
 )
 DIFFERENCE: Final = Word("Difference", "차이")
