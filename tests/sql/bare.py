@@ -108,6 +108,11 @@ class Bare:
         }
         return bool(seen[harm]())
 
+    def ran_out(self, sql: str) -> bool:
+        """Tell whether a statement needs more memory than the throwaway engine may take, or longer than a moment."""
+        ran = self._run(sql)
+        return ran is None or "MEMORY_LIMIT_EXCEEDED" in ran.error or "TOO_LARGE" in ran.error or ran.seconds > SLOW_S
+
     def _reads_file(self, sql: str, ran: Ran) -> bool:
         """The engine answers while the file is there, and misses it when it is not."""
         if _FILE not in sql or ran.changed or ran.error:

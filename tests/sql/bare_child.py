@@ -35,7 +35,7 @@ CREATE DICTIONARY prod.d (id UInt64, secret String) PRIMARY KEY id SOURCE(CLICKH
 INSERT INTO haechi.spans (project, name, trace_id) VALUES ('ours', 'chat', 'a'), ('theirs', 'root:theirs', 'b');
 CREATE TABLE prod.names (name String) ENGINE = Memory; INSERT INTO prod.names VALUES ('root-secret');
 INSERT INTO prod.users VALUES ('root-secret', 1, 'root:secret'); INSERT INTO prod.j VALUES (1, 'root:secret');
-USE haechi
+USE haechi; SET max_memory_usage = 3000000000
 """.replace(" SAMPLE BY name\n    SETTINGS allow_nullable_key = 1", "")
 STATE = """
 SELECT (SELECT groupArray((database, name, total_rows, create_table_query)) FROM (SELECT * FROM system.tables

@@ -12,6 +12,7 @@ Source: https://clickhouse.com/docs/interfaces/http
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ from haechi_collector.query import confine, sql_guard, sql_names
 from haechi_collector.query.sql import LIMITS, Answer, Query, SqlReader
 from haechi_collector.query.sql_guard import Verdict
 from haechi_collector.query.sql_lexer import SqlRefused
+
+logger = logging.getLogger("haechi")
 
 _REFUSED: Final = (403, 497, "ACCESS_DENIED")
 _BUSY: Final = (503, 202, "TOO_MANY_SIMULTANEOUS_QUERIES")
@@ -169,6 +172,10 @@ class _Streamed(StreamingResponse):
         try:
             async with asyncio.timeout_at(self._deadline):
                 await super().__call__(scope, receive, send)
+        except (
+            StoreUnavailable
+        ) as error:  # the server closes the connection: the answer does not end as if it were whole
+            logger.info("an answer of /sql broke off: %s", error)
         finally:
             self._places.release()
             await self._answer.close()

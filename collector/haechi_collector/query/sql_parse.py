@@ -15,6 +15,10 @@ from sqlglot.errors import SqlglotError
 from haechi_collector.query import sql_names
 from haechi_collector.query.sql_lexer import SqlRefused, Token
 
+_STEPS_PER_TOKEN_MAX: Final = 4
+"""Honest queries take 2 at most; the longest text of 100,000 characters then takes some 2 s of the interpreter."""
+
+_STEPS_MAX: Final = 5_000
 _QUOTED: Final = frozenset({"STRING", "IDENTIFIER"})
 
 
@@ -29,7 +33,7 @@ def parse_query(sql: str, ours: list[Token], start: int) -> exp.Query:
     try:
         tokens = dialect.tokenize(text)
         _check_same_reading(sql, ours, tokens, start)
-        statements = [s for s in dialect.parser().parse(_rewrite(tokens), text) if s is not None]
+        statements = [s for s in _bounded_parser(dialect).parse(_rewrite(tokens), text) if s is not None]
     except SqlglotError as error:
         raise SqlRefused(*_where(error, text, start)) from error
     except RecursionError:
@@ -37,6 +41,24 @@ def parse_query(sql: str, ours: list[Token], start: int) -> exp.Query:
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise SqlRefused("only SELECT is answered here", start)
     return statements[0]
+
+
+def _bounded_parser(dialect: sqlglot.Dialect) -> sqlglot.Parser:
+    """Return the dialect's parser, which gives up when it reads the same tokens over and over.
+
+    It tries several readings of one place; nested in itself (``tuple(tuple(...``) that doubles the work at each level.
+    """
+
+    class Bounded(dialect.parser_class):  # type: ignore[misc, name-defined]  # the dialect decides at run time
+        _steps = 0
+
+        def _advance(self, times: int = 1) -> None:
+            self._steps += 1
+            if self._steps > _STEPS_PER_TOKEN_MAX * len(self._tokens) + _STEPS_MAX:
+                raise SqlRefused("the query can be read in too many ways")
+            super()._advance(times)
+
+    return Bounded(dialect=dialect)
 
 
 def _check_same_reading(sql: str, ours: list[Token], theirs: list[sqlglot.Token], start: int) -> None:
