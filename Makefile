@@ -52,7 +52,7 @@ check: $(DEV) ## lint and type-check
 bench: $(DEV) ## measure ingest beside the bare insert; prints JSON
 	$(BIN)/python bench/ingest.py
 
-fuzz: $(DEV) ## a million mutated requests per signal and encoding, a thousand per route of the API
+fuzz: $(DEV) ## a million mutated requests per signal and encoding, 600 per route of the API
 	$(BIN)/python bench/fuzz.py
 	$(BIN)/python bench/openapi_fuzz.py
 
