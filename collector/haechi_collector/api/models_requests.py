@@ -47,7 +47,9 @@ class FailureGroup(Answer):
 
     error_type: str = Field(examples=["rate_limit"])
     model: str = Field(examples=["gpt-4o-mini"])
-    message: str = Field(description="Numbers and ids as #", examples=["429: rate limit reached for requests per minute"])
+    message: str = Field(
+        description="Numbers and ids as #", examples=["429: rate limit reached for requests per minute"]
+    )
     requests: int = Field(examples=[12])
     users: int = Field(description="Distinct ones that are known", examples=[7])
     cost_usd: Money
