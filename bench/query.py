@@ -1,11 +1,14 @@
-"""How long questions take: ``python bench/query.py --millions 1 [--dir DIR]`` prints JSON.
+"""How long questions take: ``python bench/query.py --millions 10 [--dir DIR] [--ingest 20000]`` prints JSON.
 
 A week of traffic of a RAG application is made inside the store: traces of four spans (workflow, retrieval, two calls),
 a daily rhythm, 8 models, 6 prompt versions, 5,000 users of whom few ask often, prompts and answers of 1.3 KB in Korean
-and English (sentences of which there are 4,096, so they compress better than real ones). Then every route is asked
-over HTTP, cold (the first time) and warm (the median), beside the engine's bare percentile query over the same rows.
+and English (sentences of which there are 4,096, so they compress better than real ones). Then a collector is started on
+it, and every route is asked over HTTP, cold (the first time) and warm (the median), in turn with the engine's bare
+percentile query over the same rows, so that a busy moment of the machine meets both. ``of_bare`` is the ratio of the
+medians; ``cpu_of_bare`` that of the CPU that all processes took, which other programs disturb less.
 
-``--dir`` keeps the store for another run. Each answer is checked to be one before its time counts.
+With ``--ingest`` spans of 2.6 KB arrive over OTLP at that rate all the while. ``--dir`` keeps the data directory for
+another run; one that was ingested into has later spans than its week. Each answer is checked to be one.
 """
 
 import argparse
@@ -16,19 +19,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import uvicorn
-from prometheus_client import CollectorRegistry
+import psutil
+from ingest import GrpcConnection, cycle, program
+from sample import requests
 
-from haechi_collector.api.app import ApiState, create_api
-from haechi_collector.query.sql import SqlReader
-from haechi_collector.store.client import StoreClient
+from haechi_collector.store.client import Dsn, StoreClient
 from haechi_collector.store.migrate import migrate
-from haechi_collector.store.supervisor import EmbeddedStore
 
 BARE = "SELECT request_model, quantiles(0.5,0.95,0.99)(duration_ns) FROM spans GROUP BY 1"
 BARS = {
@@ -108,28 +110,66 @@ def fill(client: StoreClient, rows: int, begin_ns: int) -> None:
     client.command("DROP TABLE sentences")
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A collector and its store: where they answer, and their processes."""
+
+    client: StoreClient
+    url: str
+    grpc: str
+    processes: list[psutil.Process]
+
+    def cpu_s(self) -> float:
+        """CPU seconds so far, of all of them."""
+        trees = [one for process in self.processes for one in (process, *process.children(recursive=True))]
+        return sum(sum(one.cpu_times()[:2]) for one in trees)
+
+
 @contextmanager
-def api_of(store: EmbeddedStore) -> Iterator[str]:
-    """Serve the API in front of the store."""
-    dsn = store.reader_dsn
-    reader = SqlReader(dsn.url, dsn.user, dsn.password, dsn.database)
-    app = create_api(ApiState(_Ready(), CollectorRegistry(), reader))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
+def running(directory: Path, rows: int) -> Iterator[Running]:
+    """Run a store with a week of spans, and a collector on it."""
+    with program("store", f"--path={directory / 'store'}", "--port=0") as (store, told):
+        passwords = dict(line.split() for line in Path(told["passwords"]).read_text().splitlines())
+        dsn = Dsn.parse(told["store"].replace("//", f"//haechi:{passwords['haechi']}@", 1) + "/haechi")
+        client = StoreClient.connect(dsn, answer_s=3600)
+        migrate(client)
+        if not client.command("SELECT count() FROM spans"):
+            fill(client, rows, int(time.time() * 1e9) - WEEK_S * 10**9)
+        settle(client)
+        ports = [f"--{door}-port=0" for door in ("grpc", "http", "web")]
+        with program("serve", f"--data-dir={directory}", f"--clickhouse={dsn.text}", *ports) as (collector, doors):
+            yield Running(client, f"http://{doors['web'].split('//')[-1]}", doors["grpc"], [store, collector])
+        client.close()
+
+
+def settle(client: StoreClient) -> None:
+    """Wait until the store neither merges nor rewrites."""
+    busy = "SELECT (SELECT count() FROM system.merges) + (SELECT count() FROM system.mutations WHERE NOT is_done)"
+    while client.command(busy):
+        time.sleep(0.5)
+
+
+@contextmanager
+def ingesting(address: str, rate: int) -> Iterator[None]:
+    """Send spans at a rate all the while; 0 sends none."""
+    ended = threading.Event()
+
+    def send() -> None:
+        connection, bodies, began = GrpcConnection(address), cycle(requests(40, 512)), time.monotonic()
+        for n, body in enumerate(bodies):
+            if ended.wait(max(0.0, began + n * 512 / rate - time.monotonic())):
+                return
+            connection.send(body)
+
+    thread = threading.Thread(target=send)
+    if rate:
+        thread.start()
     try:
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield
     finally:
-        server.should_exit = True
-        thread.join(20)
-
-
-class _Ready:
-    def parts(self) -> dict[str, str]:
-        """Every part works."""
-        return {}
+        ended.set()
+        if rate:
+            thread.join()
 
 
 def questions(end_ns: int, trace_id: str) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -166,38 +206,57 @@ def questions(end_ns: int, trace_id: str) -> dict[str, tuple[str, dict[str, Any]
     }
 
 
-def timed(url: str, parameters: dict[str, Any], repeats: int) -> tuple[float, float]:
-    """Milliseconds cold, and warm as the median."""
-    taken = []
-    with httpx2.Client(trust_env=False, timeout=120) as http:
-        for _ in range(repeats + 1):
-            began = time.perf_counter()
-            answer = http.get(url, params=parameters)
-            taken.append((time.perf_counter() - began) * 1e3)
-            assert answer.status_code == 200, answer.text
-            assert len(answer.content) > 50, answer.text
-    return taken[0], statistics.median(taken[1:])
+class Asker:
+    """Asks over one connection, and takes times."""
+
+    def __init__(self, of: Running) -> None:
+        self._of, self._http = of, httpx2.Client(trust_env=False, timeout=300)
+
+    def ask(self, path: str, parameters: dict[str, Any]) -> tuple[float, float]:
+        """Return the milliseconds that an answer took, and those of CPU."""
+        cpu_s, began = self._of.cpu_s(), time.perf_counter()
+        answer = self._http.get(f"{self._of.url}/{path}", params=parameters)
+        taken = time.perf_counter() - began
+        assert answer.status_code == 200, answer.text
+        assert len(answer.content) > 50, answer.text
+        return taken * 1e3, (self._of.cpu_s() - cpu_s) * 1e3
+
+    def beside_bare(self, path: str, parameters: dict[str, Any], repeats: int) -> dict[str, float]:
+        """Ask in turn with the bare query; return what both took."""
+        bare = {"query": f"{BARE} FORMAT JSONEachRow"}
+        cold = self.ask(path, parameters)[0]
+        asked = [(*self.ask("sql", bare), *self.ask(path, parameters)) for _ in range(repeats)]
+        bare_ms, _, warm_ms, _ = (statistics.median(column) for column in zip(*asked, strict=True))
+        bare_cpu, cpu = (sum(row[n] for row in asked) / repeats for n in (1, 3))  # the clock ticks every 10 ms
+        return {
+            "cold_ms": round(cold, 1),
+            "warm_ms": round(warm_ms, 1),
+            "bare_ms": round(bare_ms, 1),
+            "of_bare": round(warm_ms / bare_ms, 3),
+            "cpu_ms": round(cpu, 1),
+            "cpu_of_bare": round(cpu / bare_cpu, 3),
+        }
 
 
-def measure(client: StoreClient, url: str, repeats: int) -> dict[str, Any]:
+def measure(of: Running, repeats: int) -> dict[str, Any]:
     """Ask everything."""
-    facts = client.query(
+    facts = of.client.query(
         "SELECT count() AS spans, max(toUnixTimestamp64Nano(start_time)) AS last, "
         "argMax(trace_id, start_time) AS trace FROM spans"
     ).to_pylist()[0]
-    bare = timed(f"{url}/sql", {"query": f"{BARE} FORMAT JSONEachRow"}, repeats)
-    routes = {}
+    asker, routes = Asker(of), {}
+    asker.ask("sql", {"query": f"{BARE} FORMAT JSONEachRow"})
     for name, (path, parameters) in questions(facts["last"] + 1, facts["trace"]).items():
-        cold, warm = timed(f"{url}/api/v1/{path}", parameters, repeats)
-        routes[name] = {"cold_ms": round(cold, 1), "warm_ms": round(warm, 1), "of_bare": round(warm / bare[1], 3)}
+        routes[name] = told = asker.beside_bare(f"api/v1/{path}", parameters, repeats)
         if name in BARS:
-            routes[name] |= {"bar": BARS[name], "holds": warm / bare[1] <= BARS[name]}
-    parts = client.query(
+            told |= {"bar": BARS[name], "holds": told["of_bare"] <= BARS[name]}
+    parts = of.client.query(
         "SELECT count() AS n, sum(bytes_on_disk) AS b FROM system.parts WHERE active AND table = 'spans'"
     )
     size = parts.to_pylist()[0]
     about = {"spans": facts["spans"], "parts": size["n"], "disk_mb": round(size["b"] / 1e6)}
-    return {**about, "bare_ms": {"cold": round(bare[0], 1), "warm": round(bare[1], 1)}, "routes": routes}
+    bare = {what: statistics.median(told[what] for told in routes.values()) for what in ("bare_ms",)}
+    return {**about, **bare, "routes": routes}
 
 
 def main() -> None:
@@ -205,22 +264,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--millions", type=float, default=1.0)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--dir", type=Path, help="keep the store here, and use what is there")
+    parser.add_argument("--dir", type=Path, help="keep the data directory here, and use what is there")
+    parser.add_argument("--ingest", type=int, default=0, help="spans a second that arrive meanwhile")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        store = EmbeddedStore(options.dir or Path(scratch) / "store", 0)
-        store.start()
-        try:
-            client = StoreClient.connect(store.dsn, answer_s=3600)
-            migrate(client)
-            if not client.command("SELECT count() FROM spans"):
-                now = int(time.time() * 1e9)
-                fill(client, round(options.millions * 1e6), now - WEEK_S * 10**9)
-            with api_of(store) as url:
-                print(json.dumps(measure(client, url, options.repeats), indent=2))
-            client.close()
-        finally:
-            store.stop()
+        directory = options.dir or Path(scratch)
+        with running(directory, round(options.millions * 1e6)) as of, ingesting(of.grpc, options.ingest):
+            print(json.dumps({"ingest": options.ingest, **measure(of, options.repeats)}, indent=2))
 
 
 if __name__ == "__main__":

@@ -23,12 +23,13 @@ class _Source:
 
     sql: str
     shown: tuple[str, ...]
-    is_settled: bool
     is_wide: bool = False
+    is_kept: bool = False
+    is_settled: bool = False
 
     def statement(self, sql: str, values: Values) -> Statement:
         """Return the statement over it."""
-        return Statement(sql, values.bound, self.is_wide, self.is_settled)
+        return Statement(sql, values.bound, self.is_wide, self.is_kept, self.is_settled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Grouped:
             names = [key.rpartition(" ")[2] for key in keys]
             sums = [f"{one.together}(m{n}) AS {one.name}" for n, one in enumerate(measures)]
             shares = f"({self._shares(found, keys, measures, values, also)}) WHERE 1"
-            return _Source(shares, (*names, *sums), found.is_settled)
+            return _Source(shares, (*names, *sums), is_kept=True, is_settled=found.is_settled)
         rows = f"spans WHERE {self.scope.requests(values)} AND {also}"
         if not time:
             rows = self.scope.source_of_requests(values, also)

@@ -1,6 +1,6 @@
 """What `spans` keeps summed up, and which questions that answers.
 
-Guarantee: an answer is that of the rows, for any window. Whole hours or days of it come from a projection of the table
+Guarantee: an answer is that of the rows, for any window. Whole hours of it come from a projection of the table
 (migration 0004), the edges from the rows; the engine reads the rows itself where a part has no projection yet, and
 everywhere while late content waits to be merged that could change a figure.
 
@@ -19,9 +19,8 @@ from haechi_collector.query.scope import Scope, Window
 from haechi_collector.query.statement import Values
 
 _HOUR_S: Final = 3_600
-_DAY_S: Final = 86_400
 _END_S: Final = 2**32
-"""The engine counts hours and days in 32 bits of seconds."""
+"""The engine counts hours in 32 bits of seconds."""
 
 _LATE: Final = frozenset({"user_id", "session_id", "sum(cache_read_tokens)"})
 """Keys and parts that late content may change in stored spans (`stages.normalize_logs`)."""
@@ -69,7 +68,9 @@ class Projection:
     @property
     def start(self) -> str:
         """SQL of a step's start."""
-        return f"toStartOf{'Hour' if self.step_s == _HOUR_S else 'Day'}(start_time)"
+        if self.step_s == _HOUR_S:
+            return "toStartOfHour(start_time)"
+        return f"toStartOfInterval(start_time, toIntervalHour({self.step_s // _HOUR_S}))"
 
 
 _CALL: Final = ("project", "operation", "usage_source")
@@ -105,7 +106,7 @@ PROJECTIONS: Final = (
         ),
         _COSTS,
     ),
-    Projection("costs_by_user_and_day", _DAY_S, frozenset([*_CALL, "user_id"]), _COSTS),
+    Projection("costs_by_user", 6 * _HOUR_S, frozenset([*_CALL, "user_id"]), _COSTS),
 )
 """The projections of migration 0004."""
 

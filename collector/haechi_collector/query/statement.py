@@ -18,13 +18,14 @@ _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "
 class Statement:
     """SQL and the values of its places, in ClickHouse's escapes.
 
-    ``is_wide`` says that most rows of its window meet its conditions; ``is_settled`` that late content cannot change
-    what it reads.
+    ``is_wide`` says that most rows of its window meet its conditions, ``is_kept`` that it reads what `kept` knows, and
+    ``is_settled`` that late content cannot change that.
     """
 
     sql: str
     values: Mapping[str, str] = field(default_factory=dict)
     is_wide: bool = False
+    is_kept: bool = False
     is_settled: bool = False
 
 

@@ -18,6 +18,8 @@ from haechi_collector.query.trace_content import Conversation, contexts
 from haechi_collector.query.trace_tree import Node, decimal_of, trace_span, tree
 
 _CALLS_MAX: Final = 1_000
+_WHOLE_SPANS_MAX: Final = 1_000
+"""Spans of a trace that is read by one statement, words and all; each statement looks through the index of ids."""
 _SHOWN: Final = (
     *("span_id", "parent_span_id", "name", "kind", "service_name", "status_code", "error_type"),
     *("operation", "provider", "request_model", "ttft_ns"),
@@ -27,12 +29,14 @@ _SHOWN: Final = (
     "output_tokens AS output",
     "cost_usd AS cost",
 )
-_SAID: Final = (
-    "span_id",
-    "system_instructions AS instructions",
-    "input_messages AS asked",
-    "output_messages AS answered",
-)
+_SPOKE: Final = "usage_source != 'repeated' AND operation NOT IN ('invoke_agent', 'invoke_workflow', 'execute_tool')"
+"""An agent's span repeats what its calls say."""
+
+_SAID: Final = ("system_instructions AS instructions", "input_messages AS asked", "output_messages AS answered")
+_FOUND: Final = "retrieved_context AS context"
+"""A retrieval has its documents, whichever batch it came in; a call has those that came with it."""
+
+_IN_ORDER: Final = "ORDER BY start_time, span_id LIMIT"
 _JUDGED: Final = ("id", "span_id", "name", "value", "label", "source", "evaluator", "explanation")
 
 
@@ -42,14 +46,16 @@ async def trace(engine: Engine, trace_id: str, project: str | None) -> dict[str,
     Raises:
         TooExpensive, StoreUnavailable, StoreError: as `Engine.ask`.
     """
-    told, said, found, judged = await asyncio.gather(
-        engine.ask(_spans(trace_id, project)),
-        engine.ask(_said(trace_id, project)),
-        engine.ask(_documents(trace_id, project)),
-        engine.ask(_scores(trace_id, project)),
-    )
+    told, judged = await asyncio.gather(engine.ask(_whole(trace_id, project)), engine.ask(_scores(trace_id, project)))
     if not told.rows:
         return None
+    said, found = _parts(told)
+    if told.groups > len(told.rows):
+        told, said, found = await asyncio.gather(
+            engine.ask(_spans(trace_id, project)),
+            engine.ask(_said(trace_id, project)),
+            engine.ask(_documents(trace_id, project)),
+        )
     nodes = tree(told.rows)
     begin = min(node.start for node in nodes)
     tops = [node for node in nodes if node.depth == 0]
@@ -80,23 +86,29 @@ def _where(trace_id: str, project: str | None, values: Values) -> str:
     return f"{own}trace_id = {values.text(trace_id)}"
 
 
+def _whole(trace_id: str, project: str | None) -> Statement:
+    said = [f"if({_SPOKE}, {column}, '') AS {name}" for column, _, name in (one.partition(" AS ") for one in _SAID)]
+    return _of((*_SHOWN, *said, _FOUND), trace_id, project, f"{_IN_ORDER} {_WHOLE_SPANS_MAX}")
+
+
+def _parts(whole: Table) -> tuple[Table, Table]:
+    """Return what `_said` and `_documents` would find."""
+    said = [row for row in whole.rows if row["asked"] or row["answered"]]
+    found = [row for row in whole.rows if row["context"]]
+    return Table(said, groups=len(said)), Table(found, groups=len(found))
+
+
 def _spans(trace_id: str, project: str | None) -> Statement:
-    return _of(_SHOWN, trace_id, project, f"ORDER BY start_time, span_id LIMIT {limits.TRACE_SPANS_MAX}")
+    return _of(_SHOWN, trace_id, project, f"{_IN_ORDER} {limits.TRACE_SPANS_MAX}")
 
 
 def _said(trace_id: str, project: str | None) -> Statement:
-    # An agent's span repeats what its calls say.
-    spoke = "AND usage_source != 'repeated' AND operation NOT IN ('invoke_agent', 'invoke_workflow', 'execute_tool')"
-    tail = (
-        f"{spoke} AND (input_messages != '' OR output_messages != '') ORDER BY start_time, span_id LIMIT {_CALLS_MAX}"
-    )
-    return _of(_SAID, trace_id, project, tail)
+    tail = f"AND {_SPOKE} AND (input_messages != '' OR output_messages != '') {_IN_ORDER} {_CALLS_MAX}"
+    return _of(("span_id", *_SAID), trace_id, project, tail)
 
 
 def _documents(trace_id: str, project: str | None) -> Statement:
-    # A retrieval has its documents, whichever batch it came in; a call has those that came with it.
-    tail = f"AND retrieved_context != '' ORDER BY start_time, span_id LIMIT {_CALLS_MAX}"
-    return _of(("span_id", "retrieved_context AS context"), trace_id, project, tail)
+    return _of(("span_id", _FOUND), trace_id, project, f"AND retrieved_context != '' {_IN_ORDER} {_CALLS_MAX}")
 
 
 def _scores(trace_id: str, project: str | None) -> Statement:

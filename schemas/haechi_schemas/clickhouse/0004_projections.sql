@@ -44,10 +44,10 @@ ALTER TABLE haechi.spans ADD PROJECTION IF NOT EXISTS costs_by_hour
         service_name, environment, prompt_name, prompt_version, experiment, variant, cost_source
 );
 
-ALTER TABLE haechi.spans ADD PROJECTION IF NOT EXISTS costs_by_user_and_day
+ALTER TABLE haechi.spans ADD PROJECTION IF NOT EXISTS costs_by_user
 (
     SELECT
-        project, toStartOfDay(start_time), operation, usage_source, user_id,
+        project, toStartOfInterval(start_time, toIntervalHour(6)), operation, usage_source, user_id,
         count(),
         sum(cost_usd),
         count(cost_usd),
@@ -56,9 +56,9 @@ ALTER TABLE haechi.spans ADD PROJECTION IF NOT EXISTS costs_by_user_and_day
         sum(output_tokens),
         sum(cache_read_tokens),
         sumIf(input_tokens + output_tokens, cost_usd IS NOT NULL)
-    GROUP BY project, toStartOfDay(start_time), operation, usage_source, user_id
+    GROUP BY project, toStartOfInterval(start_time, toIntervalHour(6)), operation, usage_source, user_id
 );
 
 ALTER TABLE haechi.spans MATERIALIZE PROJECTION latency_by_hour;
 ALTER TABLE haechi.spans MATERIALIZE PROJECTION costs_by_hour;
-ALTER TABLE haechi.spans MATERIALIZE PROJECTION costs_by_user_and_day;
+ALTER TABLE haechi.spans MATERIALIZE PROJECTION costs_by_user;
