@@ -38,6 +38,13 @@ def parse_query(sql: str, ours: list[Token], start: int) -> exp.Query:
         raise SqlRefused(*_where(error, text, start)) from error
     except RecursionError:
         raise SqlRefused("the query nests too deep", start) from None
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as error:  # sqlglot trips over wrong arguments: map('a')
+        raise SqlRefused("this cannot be read as a query", start) from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise SqlRefused("only SELECT is answered here", start)
     return statements[0]
