@@ -16,10 +16,10 @@ _CLEAN: Final = frozenset({str, int, float, bool})
 def put(span: Span, facts: dict[str, AttributeValue]) -> None:
     """Set attributes of a span that has not ended."""
     held = getattr(span, "_attributes", None)
-    if type(held) is BoundedAttributes and held.max_value_len is None and not held._immutable:  # noqa: SLF001  of the SDK
+    if type(held) is BoundedAttributes and held.max_value_len is None and span.is_recording():
         clean = _clean(facts)
         if clean is not None and (held.maxlen is None or len(held) + len(clean) <= held.maxlen):
-            held._dict.update(clean)  # noqa: SLF001  the same
+            held._dict.update(clean)  # noqa: SLF001  of the SDK; `update` is atomic
             return
     span.set_attributes(facts)
 
