@@ -137,14 +137,15 @@ def test_two_windows_are_apart(api: Answering) -> None:
 
 
 def test_judgements_of_both_sides(api: Answering) -> None:
-    """Quality, hallucination and thumbs, of the traces of each side."""
+    """Quality, hallucination and thumbs, of the traces of each side; a label without a number counts for none."""
     rows = [call(n, prompt_version=str(n % 2)) for n in range(200)]
     judged = [score(n, id=f"q{n}", name="quality", value=0.9 - 0.3 * (n % 2)) for n in range(200)]
     checked = [score(n, id=f"h{n}", name="hallucination", value=float(n % 4 == 1)) for n in range(200)]
     thumbs = [
         score(n, id=f"t{n}", name="user_feedback", label=f"thumbs_{'down' if n % 2 else 'up'}") for n in range(40)
     ]
-    api.fill(rows, [*judged, *checked, *thumbs])
+    silent = [score(n, id=f"s{n}", name=name, value=None) for n, name in enumerate(("quality", "hallucination"))]
+    api.fill(rows, [*judged, *checked, *thumbs, *silent])
     answer = api.get("compare", by="prompt_version", a="1", b="0")
     names = ("avg_quality_score", "hallucination_rate", "thumbs_up_rate")
     assert [answer["a"][name] for name in names] == [pytest.approx(0.6), 0.5, 0.0]

@@ -51,7 +51,7 @@ _OFF_MIN_EARLY: Final = 3.0
 _SHARE_MIN: Final = 0.1
 """Of a mean day; a weekday of less is not expected to vary less than one of this."""
 
-_WANDER: Final = 0.02
+_WANDER: Final = 0.025
 """Part of itself by which a level is taken to wander in a day at least. Less: a month ahead too few intervals hold."""
 
 

@@ -98,7 +98,8 @@ def _scores(looked: Looked) -> Statement:
     keys = ", ".join(_KEYS)
     source = looked.scope.source_of_requests(values)
     calls = f"SELECT trace_id, span_id, {keys} FROM {source}"  # noqa: S608  bound values
-    scores = f"SELECT trace_id, span_id, id, value FROM scores FINAL WHERE {looked.scope.scores(values)} AND name = 'quality'"  # noqa: E501, S608  bound values
+    where = f"{looked.scope.scores(values)} AND name = 'quality' AND isNotNull(value)"
+    scores = f"SELECT trace_id, span_id, id, value FROM scores FINAL WHERE {where}"  # noqa: S608  bound values
     only = ", ".join(f"any(c.{key}) AS {key}" for key in _KEYS)
     models = "uniqExact((c.service_name, c.prompt_name, c.provider, c.request_model))"
     per_score = (
