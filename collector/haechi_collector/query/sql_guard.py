@@ -167,7 +167,7 @@ def _check_system_names(tokens: list[Token], reach: _Reach) -> None:
 
 
 def _check_shape(tokens: list[Token], reach: _Reach) -> None:
-    if tokens[-2:-1] and tokens[-2].word == "FORMAT":
+    if len(tokens) > 2 and tokens[-2].word == "FORMAT":
         tokens = tokens[:-2]
     shape: list[str] = []
     tables: list[tuple[str, str]] = []
