@@ -91,7 +91,7 @@ class Grouped:
             names = [key.rpartition(" ")[2] for key in keys]
             sums = [f"{one.together}(m{n}) AS {one.name}" for n, one in enumerate(measures)]
             shares = f"({self._shares(found, keys, measures, values, also)}) WHERE 1"
-            return _Source(shares, (*names, *sums), is_kept=True, is_settled=found.is_settled)
+            return _Source(shares, (*names, *sums), self.scope.is_wide, is_kept=True, is_settled=found.is_settled)
         rows = f"spans WHERE {self.scope.requests(values)} AND {also}"
         if not time:
             rows = self.scope.source_of_requests(values, also)
