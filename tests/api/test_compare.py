@@ -196,6 +196,7 @@ def test_a_key_sees_its_project_alone(api: Answering) -> None:
         ({"by": "model"}, "b"),
         ({"by": "model", "b": "1"}, "a"),
         ({"by": "model", "a": "1", "b": "1"}, "b"),
+        ({"by": "model", "a": "가" * 700, "b": "1"}, "a"),
         ({"a": "1"}, "a"),
         ({"by": "model", "a": "1", "b": "2", "baseline_from": "-7d"}, "baseline_from"),
         ({"baseline_from": "-7d"}, "baseline_to"),

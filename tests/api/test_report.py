@@ -338,6 +338,20 @@ def test_a_key_sees_its_project_alone(api: Answering) -> None:
     assert api.get("costs/report")["recommendations"] == []
 
 
+def test_the_most_that_may_be_asked_is_answered(api: Answering) -> None:
+    """Fifty values of filters, numbers as bad as any, over as many groups of prompts as are looked at."""
+    wanted = [f"{n + 0.5:.60f}" for n in range(49)]
+    rows = [
+        paid(n, system_instructions=f"{n % 25:02d}{SYSTEM}", attributes_number=[("k" * 200, 0.5)]) for n in range(250)
+    ]
+    api.fill(rows)
+    answer = api.get("costs/report", user="", attr={"k" * 200: wanted[:25]})
+    assert len(of_kind(answer, "prompt_caching")) == limits.REPORT_PROMPTS_MAX
+    assert api.get("costs/report", attr={"x": [str(n) for n in range(50)]})["requests"] == 0
+    compared = api.get("compare", by="attr:" + "y" * 200, a="가" * 600, b="b", attr={"x": [str(n) for n in range(50)]})
+    assert compared["a"]["requests"] == 0
+
+
 def test_the_answer_is_that_of_the_openapi_and_filters_hold(api: Answering) -> None:
     """Every field is declared; the parameters of traces carry the filters of the question."""
     rows = [paid(n, input_messages=said("x"), user_id="ada", attributes_string=[("tenant", "가")]) for n in range(4)]

@@ -11,6 +11,7 @@ from haechi_collector.errors import WrongParameter
 from haechi_collector.query.compare import CompareQuestion
 from haechi_collector.query.compare_side import Side
 from haechi_collector.query.dimensions import dimension
+from haechi_collector.query.limits import QUESTION_VALUE_BYTES_MAX
 from haechi_collector.query.scope import Scope, Window
 from haechi_collector.query.series import iso
 
@@ -44,6 +45,9 @@ class CompareParameters(ScopeParameters):
         by = dimension(self.by, "by")
         if self.a is None or self.b is None:
             raise WrongParameter("b" if self.b is None else "a", f"expected the two values of {by.name} to compare")
+        for name, value in (("a", self.a), ("b", self.b)):
+            if len(value.encode()) > QUESTION_VALUE_BYTES_MAX:
+                raise WrongParameter(name, f"a value has up to {QUESTION_VALUE_BYTES_MAX} bytes")
         if self.a == self.b:
             raise WrongParameter("b", "the same value as a")
         return CompareQuestion(Side(self.a, scope, by, self.a), Side(self.b, scope, by, self.b))

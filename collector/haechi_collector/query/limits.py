@@ -23,6 +23,9 @@ QUESTION_VALUES_MAX: Final = 50
 QUESTION_VALUES_BYTES_MAX: Final = 7_000
 """Bytes of the names and values of all filters. They travel to the store in a URL of 64 KB, up to six times as long."""
 
+QUESTION_VALUE_BYTES_MAX: Final = 2_000
+"""Bytes of each of the two values that are compared; in the same URL, beside the filters."""
+
 QUESTION_TEXTS_BYTES_MAX: Final = 1_000
 """Bytes of all texts that are searched for; in the same URL, up to eleven times as long."""
 

@@ -106,7 +106,7 @@ def _sums(looked: Looked, groups: Mapping[str, Group]) -> Statement:
     """
     values = Values()
     source = looked.scope.source_of_requests(values, f"{_READABLE} AND toString({_KEY}) IN {values.texts(groups)}")
-    size = _by_key(values, {key: group.size for key, group in groups.items()})
+    size = _by_key(values, {key: group.size for key, group in groups.items()})  # digits of our own
     shown = _by_key(values, {key: group.examples.size for key, group in groups.items()})
     read = (
         f"SELECT toString({_KEY}) AS key, length({TEXT}) AS length, input_tokens, cache_read_tokens AS cached,"  # noqa: S608  bound
@@ -133,5 +133,5 @@ def _sums(looked: Looked, groups: Mapping[str, Group]) -> Statement:
 
 def _by_key(values: Values, numbers: Mapping[str, int]) -> str:
     """Return the SQL of a whole number that depends on the group."""
-    choices = ", ".join(f"key = {values.text(key)}, {values.number(number)}" for key, number in numbers.items())
+    choices = ", ".join(f"key = {values.text(key)}, {number:d}" for key, number in numbers.items())
     return f"toUInt64(multiIf({choices}, 0))"

@@ -29,6 +29,15 @@ _ONE_SIDED: Final = 0.9
 """A two-sided interval of 90 % has 95 % above its lower limit."""
 
 _MODELS_MAX: Final = 200
+_BUCKETS: Final = {
+    "input": "input",
+    "cached": "cache_read",
+    "written": "cache_write",
+    "output": "output",
+    "request": "request",
+}
+"""Of a receipt, by the name that they have here."""
+
 _KEYS: Final = ("service_name", "prompt_name", "provider", "request_model")
 
 
@@ -46,14 +55,16 @@ class _Used:
 
     def price_of(self, other: "_Used") -> Decimal | None:
         """Return what the tokens of another one cost at this one's rates; None without a rate."""
-        rates = {name: Decimal(self.row[name]) for name in ("input_rate", "output_rate", "cached_rate", "request_rate")}
         wanted = other.row
-        full = wanted["input"] - wanted["cached"]
-        if (wanted["input"] and not self.row["has_input"]) or (wanted["output"] and not self.row["has_output"]):
+        if any(wanted[name] and not self.row[f"has_{name}"] for name in ("input", "output")):
             return None
-        cached = rates["cached_rate"] if self.row["has_cached"] else rates["input_rate"]
-        tokens = full * rates["input_rate"] + wanted["cached"] * cached + wanted["output"] * rates["output_rate"]
-        return Decimal(tokens + wanted["requests"] * rates["request_rate"])
+        rates = {name: Decimal(self.row[f"{name}_rate"]) for name in _BUCKETS if self.row[f"has_{name}"]}
+        # Tokens of a bucket without a rate are billed with the input that they are part of.
+        rest = wanted["input"] - wanted["cached"] - wanted["written"]
+        counts = {"input": rest, **{name: wanted[name] for name in ("cached", "written", "output")}}
+        tokens = (count * rates.get(name, rates.get("input", Decimal(0))) for name, count in counts.items())
+        calls: Decimal = wanted["requests"] * rates.get("request", Decimal(0))
+        return sum(tokens, calls)
 
 
 async def cheaper_models(engine: Engine, looked: Looked) -> list[Recommendation]:
@@ -121,7 +132,7 @@ def _usage(looked: Looked) -> Statement:
     source = looked.scope.source_of_requests(values, "cost_usd IS NOT NULL")
     rates = [
         column
-        for name, bucket in (("input", "input"), ("output", "output"), ("cached", "cache_read"), ("request", "request"))
+        for name, bucket in _BUCKETS.items()
         for column in (
             f"max(toDecimal128OrZero(cost_details['{bucket}.rate'], 15)) AS {name}_rate",
             f"countIf(mapContains(cost_details, '{bucket}.rate')) > 0 AS has_{name}",
@@ -129,7 +140,7 @@ def _usage(looked: Looked) -> Statement:
     ]
     sums = (
         "count() AS requests, sum(input_tokens) AS input, sum(cache_read_tokens) AS cached,"
-        " sum(output_tokens) AS output, sum(cost_usd) AS cost"
+        " sum(cache_write_tokens) AS written, sum(output_tokens) AS output, sum(cost_usd) AS cost"
     )
     keys = ", ".join(_KEYS)
     tail = f"GROUP BY {keys} ORDER BY cost DESC, {keys} LIMIT {limits.QUESTION_GROUPS_MAX}"
