@@ -99,7 +99,7 @@ def _rewrite(tokens: list[sqlglot.Token]) -> list[sqlglot.Token]:
             rewritten.append(_like(token, sqlglot.TokenType.VAR, "f"))
         elif at in closings:
             rewritten.append(_like(token, sqlglot.TokenType.COMMA, ","))
-        elif at - 1 in closings or (word == "INTERPOLATE" and not is_called and _is_bare(token)):
+        elif at - 1 in closings or (word == "INTERPOLATE" and not is_called and not _is_dotted(tokens, at)):
             continue
         elif at in chosen or (word == "APPLY" and at and tokens[at - 1].text in {"*", ")"}):
             rewritten.append(_like(token, sqlglot.TokenType.COMMA, ","))
@@ -110,6 +110,10 @@ def _rewrite(tokens: list[sqlglot.Token]) -> list[sqlglot.Token]:
         else:
             rewritten.append(token)
     return rewritten
+
+
+def _is_dotted(tokens: list[sqlglot.Token], at: int) -> bool:
+    return not _is_bare(tokens[at]) or (at + 1 < len(tokens) and tokens[at + 1].text == ".")
 
 
 def _is_bare(token: sqlglot.Token) -> bool:
