@@ -204,7 +204,7 @@ def _reads(api: Answering, statement: Statement) -> set[str]:
 
 
 def test_questions_read_what_is_kept(api: Answering) -> None:
-    """By hour, by user, and series too; beside late content, which may change users and cached tokens, rows for those."""
+    """By hour, by user, and series too; beside late content rows where it may change users and cached tokens."""
     batch = rows(5)
     api.fill(batch)
     said = [LateContent(batch[0]["trace_id"], batch[0]["span_id"], {"output_messages": "[]"})]
