@@ -115,8 +115,6 @@ def _reason(error: Exception, base_url: str) -> str:
     reason = tls_reason(error)
     if isinstance(error, httpx2.ConnectError) and not reason:
         return f"no collector answers at {base_url}; start one with: haechi serve"
-    if isinstance(error, httpx2.RemoteProtocolError):
-        return "the answer broke off before its end: the query failed, ran out of time, or the store ended"
     return f"{base_url}: {reason or error or type(error).__name__}"
 
 
@@ -132,7 +130,7 @@ def _run(client: httpx2.Client, base_url: str, query: str, format_: str, output:
             raise Failed("the collector asks for an API key with the scope read: --key hk_..., or HAECHI_KEY")
         if response.status_code != 200:
             raise Failed(response.read()[:4000].decode(errors="replace"))
-        pieces = progress.counted(response.iter_bytes())
+        pieces = _whole(progress.counted(response.iter_bytes()))
         drawn = format_ == _PRETTY and response.headers.get("x-clickhouse-format", wanted) == wanted
         if output is not None:
             _write(pieces, output)
@@ -140,6 +138,13 @@ def _run(client: httpx2.Client, base_url: str, query: str, format_: str, output:
             draw(pieces, progress.clear)
         else:
             _pass_on(pieces, sys.stdout.buffer)
+
+
+def _whole(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from pieces
+    except httpx2.RemoteProtocolError as error:
+        raise Failed("the answer broke off: the query failed, ran out of time, or the store ended") from error
 
 
 def _pass_on(pieces: Iterator[bytes], out: BinaryIO) -> None:
