@@ -143,9 +143,9 @@ MEANING = {
     "scores.timestamp": "when it was judged",
 }
 TABLES = {
-    "spans": "One row per span. Counts, costs and tokens are kept summed up by the hour, by user for six hours (projections\n"
-    "`latency_by_hour`, `costs_by_hour`, `costs_by_user`); the engine reads them instead of rows where a query sums up by\n"
-    "their columns, and by `toStartOfHour(start_time)` if by time.",
+    "spans": "One row per span. Counts, costs and tokens are kept summed up by the hour, by user for six hours\n"
+    "(projections `latency_by_hour`, `costs_by_hour`, `costs_by_user`); the engine reads them instead of rows\n"
+    "where a query sums up by their columns, and by `toStartOfHour(start_time)` if by time.",
     "logs": "One row per log record. GenAI content that came this way is in its span too.",
     "metric_points": "One row per data point of any kind; columns that a kind does not have are 0 or empty.",
     "scores": "Judgements on spans: evaluations, feedback, checks. A score that is sent again with its id replaces\n"
