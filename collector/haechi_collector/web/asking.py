@@ -7,15 +7,10 @@ one whose page was left (its task is cancelled).
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from haechi_collector.errors import TooExpensive
-
-PAGE_QUESTIONS_AT_ONCE: Final = 6
-"""More: the engine's two cores are shared by more statements, and each page shows its first figure later."""
-
-PAGE_QUESTION_SECONDS_MAX: Final = 60.0
-"""Waiting in line and being answered. Longer: a page that nobody waits for any more."""
+from haechi_collector.web.limits import PAGE_QUESTION_S, PAGE_QUESTIONS_AT_ONCE
 
 _Answer = TypeVar("_Answer")
 
@@ -34,7 +29,7 @@ class Asking:
             HaechiError: as the question does.
         """
         try:
-            async with asyncio.timeout(PAGE_QUESTION_SECONDS_MAX), self._free:
+            async with asyncio.timeout(PAGE_QUESTION_S), self._free:
                 return await question()
         except TimeoutError:
             raise TooExpensive("the question takes too long: shorten the window or filter more") from None

@@ -5,6 +5,7 @@ and shows in the URL what it did. Pure functions of the state and the reader's w
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from haechi_collector.gate.gate import Caller
@@ -133,7 +134,11 @@ def filters(state: State, t: Translator) -> Html:
         )
         for name, value in state.filters
     ]
-    clear = go(_no_filters(state).href, t(words.CLEAR_FILTERS), class_="h-clear") if len(state.filters) > 1 else None
+    clear = (
+        go(replace(state, filters=()).href, t(words.CLEAR_FILTERS), class_="h-clear")
+        if len(state.filters) > 1
+        else None
+    )
     field = tag(
         "input",
         id="h-filter",
@@ -149,10 +154,6 @@ def filters(state: State, t: Translator) -> Html:
     )
     form = tag("form", icon("search"), field, tag("kbd", "/"), class_="h-search", data_filter=True, role="search")
     return join([form, chips, clear])
-
-
-def _no_filters(state: State) -> State:
-    return State(state.path, state.from_, state.to, (), state.live, state.params)
 
 
 def suggestions(state: State, name: str, found: Sequence[tuple[str, str]]) -> Html:
@@ -196,52 +197,6 @@ def _short(time: str) -> str:
 
 def controls(state: State, t: Translator) -> Html:
     """Return time range, live and refresh."""
-    presets = [
-        go(
-            state.with_window(text, "now").href,
-            t(words.LAST, span=t(word, count=count)),
-            aria_current="true" if (state.from_, state.to) == (text, "now") else None,
-        )
-        for text, word, count in PRESETS
-    ]
-    fields = [
-        tag(
-            "label",
-            tag("span", t(word)),
-            tag("input", name=name, value=value, required=True, spellcheck="false", autocomplete="off"),
-        )
-        for name, word, value in (("from", words.FROM, state.from_), ("to", words.TO, state.to))
-    ]
-    form = tag(
-        "form",
-        fields,
-        tag("p", t(words.TIME_HINT), class_="h-hint"),
-        tag("button", t(words.APPLY), class_="h-button h-primary"),
-        data_window=True,
-    )
-    picker = tag(
-        "details",
-        tag(
-            "summary",
-            icon("clock"),
-            tag("span", window_name(state, t)),
-            title=f"{t(words.TIME_RANGE)} (t)",
-            class_="h-button",
-        ),
-        tag("div", tag("div", presets, class_="h-presets"), form, class_="h-panel"),
-        class_="h-picker",
-        id="h-picker",
-    )
-    live = go(
-        State(state.path, state.from_, state.to, state.filters, not state.live, state.params).href,
-        tag("i", class_="h-dot"),
-        tag("span", t(words.LIVE)),
-        class_="h-button h-live",
-        id="h-live",
-        role="switch",
-        aria_checked=str(state.live).lower(),
-        title=f"{t(words.LIVE_HINT)} (l)",
-    )
     refresh = tag(
         "button",
         icon("refresh"),
@@ -251,7 +206,48 @@ def controls(state: State, t: Translator) -> Html:
         title=f"{t(words.REFRESH)} (r)",
         aria_label=t(words.REFRESH),
     )
-    return join([picker, live, refresh])
+    return join([_picker(state, t), _live(state, t), refresh])
+
+
+def _picker(state: State, t: Translator) -> Html:
+    presets = [
+        go(
+            state.with_window(text, "now").href,
+            t(words.LAST, span=t(word, count=count)),
+            aria_current="true" if (state.from_, state.to) == (text, "now") else None,
+        )
+        for text, word, count in PRESETS
+    ]
+    shown = [icon("clock"), tag("span", window_name(state, t))]
+    summary = tag("summary", shown, title=f"{t(words.TIME_RANGE)} (t)", class_="h-button")
+    panel = tag("div", tag("div", presets, class_="h-presets"), _window_form(state, t), class_="h-panel")
+    return tag("details", summary, panel, class_="h-picker", id="h-picker")
+
+
+def _window_form(state: State, t: Translator) -> Html:
+    fields = [
+        tag(
+            "label",
+            tag("span", t(word)),
+            tag("input", name=name, value=value, required=True, spellcheck="false", autocomplete="off"),
+        )
+        for name, word, value in (("from", words.FROM, state.from_), ("to", words.TO, state.to))
+    ]
+    hint = tag("p", t(words.TIME_HINT), class_="h-hint")
+    return tag("form", fields, hint, tag("button", t(words.APPLY), class_="h-button h-primary"), data_window=True)
+
+
+def _live(state: State, t: Translator) -> Html:
+    return go(
+        replace(state, live=not state.live).href,
+        tag("i", class_="h-dot"),
+        tag("span", t(words.LIVE)),
+        class_="h-button h-live",
+        id="h-live",
+        role="switch",
+        aria_checked=str(state.live).lower(),
+        title=f"{t(words.LIVE_HINT)} (l)",
+    )
 
 
 def help_dialog(pages: Sequence[Page], t: Translator) -> Html:

@@ -27,8 +27,9 @@ from haechi_collector.web.canvas import NiceCanvas, failure, markup
 from haechi_collector.web.facets import names_of, values_of
 from haechi_collector.web.html import Html, tag
 from haechi_collector.web.language import Translator, preferred
+from haechi_collector.web.limits import QUERY_CHARS_MAX
 from haechi_collector.web.site import find_page
-from haechi_collector.web.state import QUERY_CHARS_MAX, State, read_state
+from haechi_collector.web.state import State, read_state
 from haechi_collector.web.view import Block, Page, Question, View
 
 logger = logging.getLogger("haechi")

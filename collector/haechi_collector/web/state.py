@@ -13,12 +13,10 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from haechi_collector.query.dimensions import ATTRIBUTE, FILTERS
 from haechi_collector.query.scope import Scope, Window, read_scope
+from haechi_collector.web.limits import QUERY_CHARS_MAX
 
 DEFAULT_FROM: Final = "-1h"
 DEFAULT_TO: Final = "now"
-QUERY_CHARS_MAX: Final = 16_000
-"""Characters of a page's query string; what lies beyond is cut. Browsers and proxies take about as much."""
-
 _FIELDS_MAX: Final = 200
 
 

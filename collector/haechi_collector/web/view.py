@@ -28,20 +28,18 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from haechi_collector.gate.gate import Caller
 from haechi_collector.query.engine import Engine
 from haechi_collector.query.scope import Scope
 from haechi_collector.web.html import Html
 from haechi_collector.web.language import Translator, Word
+from haechi_collector.web.limits import BLOCKS_MAX
 from haechi_collector.web.state import State
 
 Answer = TypeVar("Answer")
 Options = dict[str, Any]
-
-BLOCKS_MAX: Final = 60
-"""Blocks of one page; a page that makes more is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Guarantee: a number that is shown shortened carries all of it in ``data-value`` 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Generic, TypeVar
 
 from haechi_collector.web import formats, words
@@ -231,7 +231,7 @@ def empty(t: Translator, state: State, doors: Child = None) -> Html:
     """Return what to do when a window holds nothing: other filters, a longer window, or the doors."""
     if state.filters:
         clear = go(
-            State(state.path, state.from_, state.to, (), state.live, state.params).href,
+            replace(state, filters=()).href,
             t(words.CLEAR_FILTERS),
             class_="h-link",
         )

@@ -17,7 +17,6 @@ DIFFERENCE: Final = Word("Difference", "차이")
 VERDICT: Final = Word("Verdict", "판정")
 INTERVAL: Final = Word("Relative to B", "B 대비")
 UNITS: Final = Word("Independent sessions", "독립 세션")
-SIDES: Final = Word("The two sides", "두 대상")
 NEED_TWO: Final = Word(
     "Fewer than two values of {by} in this window. Choose a longer window or compare windows.",
     "이 기간에는 {by} 값이 둘 이상 없습니다. 더 긴 기간을 고르거나 기간끼리 비교하세요.",

@@ -16,7 +16,6 @@ OVER_TIME: Final = Word("Cost over time", "시간별 비용")
 BREAKDOWN: Final = Word("Breakdown", "내역")
 BREAKDOWN_NOTE: Final = Word("{shown} of {count}, the dearest first", "{count}개 중 비용이 큰 {shown}개")
 UNPRICED: Final = Word("Models without a price", "가격을 모르는 모델")
-UNPRICED_NOTE: Final = Word("Their requests are in no amount.", "이 요청은 어떤 금액에도 포함되지 않습니다.")
 ALL_PRICED: Final = Word("Every request has a price.", "모든 요청의 가격을 알고 있습니다.")
 PROVIDER: Final = Word("Provider", "제공자")
 BUDGET: Final = Word("Monthly budget, US$", "월 예산(US$)")
@@ -32,7 +31,6 @@ RECOMMENDATIONS_NOTE: Final = Word(
 NO_RECOMMENDATIONS: Final = Word("Nothing found in this window.", "이 기간에서는 찾지 못했습니다.")
 PER_MONTH: Final = Word("{amount} a month", "월 {amount}")
 OF_COST: Final = Word("{share} of the cost", "비용의 {share}")
-EVIDENCE: Final = Word("Evidence", "근거")
 ASSUMPTIONS: Final = Word("Assumes", "가정")
 
 KINDS: Final[Mapping[str, Word]] = {
