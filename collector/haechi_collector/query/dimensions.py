@@ -113,10 +113,17 @@ def attribute_is(key: str, wanted: Sequence[str], values: Values) -> str:
     """Return the condition that an attribute has one of some values."""
     if key in _OWN_COLUMNS:
         return f"{_OWN_COLUMNS[key]} IN {values.texts(wanted)}"
-    return f"({' OR '.join(_is(values.text(key), value, values) for value in wanted)})"
+    return f"({' OR '.join(way for value in wanted for way in attribute_ways(key, value, values))})"
 
 
-def _is(key: str, value: str, values: Values) -> str:
+def attribute_ways(key: str, value: str, values: Values) -> list[str]:
+    """Return the conditions of which any makes an attribute one of that value, the most usual first."""
+    if key in _OWN_COLUMNS:
+        return [f"{_OWN_COLUMNS[key]} = {values.text(value)}"]
+    return [f"({way})" for way in _ways(values.text(key), value, values)]
+
+
+def _ways(key: str, value: str, values: Values) -> list[str]:
     text = values.text(value)
     ways = [f"{c}[{key}] = {text}" for c in ("attributes_string", "resource_attributes")]
     if not value:  # what a map does not hold reads as ''
@@ -126,7 +133,7 @@ def _is(key: str, value: str, values: Values) -> str:
         ways.append(f"mapContains(attributes_number, {key}) AND attributes_number[{key}] = {values.number(number)}")
     if value in {"true", "false"}:
         ways.append(f"mapContains(attributes_bool, {key}) AND attributes_bool[{key}] = {value}")
-    return " OR ".join(ways)
+    return ways
 
 
 def _number(text: str) -> float | None:
