@@ -29,8 +29,9 @@ def check(tokens: list[Token], *, is_confined: bool = False) -> str | None:
             _check_apply(tokens, at)
         elif token.word == "SETTINGS" and not (at and (tokens[at - 1].text == "." or tokens[at - 1].word == "AS")):
             _check_settings(tokens, at, is_confined=is_confined)
-        elif token.word == following.word == "FROM":
-            raise SqlRefused("FROM FROM: a name that is a keyword goes into backticks", following.start)
+        elif token.word == following.word == "FROM" or (token.word == "SELECT" and following.text in {",", ")", "."}):
+            # In (SELECT, t) ClickHouse reads two tables, sqlglot a query without a first column.
+            raise SqlRefused(f"{token.word}: a name that is a keyword goes into backticks", token.start)
         elif token.word == "INTO" and following.word == "OUTFILE":
             raise SqlRefused("INTO OUTFILE writes a file", token.start)
         elif token.word == "FORMAT" and following.name and _ends_clause(tokens, at + 2):
