@@ -1,4 +1,4 @@
-"""Take the pictures of docs/images/: ``python docs/make_screenshots.py [--only NAME]``, about three minutes.
+"""Take the pictures of docs/images/: ``python docs/make_screenshots.py [--only NAME]``, about four minutes.
 
 A collector is started on an empty directory and gets a month of sample traffic; then Chromium opens each page. Needs
 Debian's ``chromium`` and fonts for Latin and Korean (``fonts-inter``, ``fonts-nanum``).

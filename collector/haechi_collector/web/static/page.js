@@ -112,8 +112,10 @@
     clearTimeout(waiting);
     const field = find("#h-filter");
     const list = find(".h-suggest");
-    if (text === "" || !field) return list?.classList.remove("is-open");
-    list.classList.add("is-open");
+    const isOpen = text !== "" && Boolean(field);
+    field?.setAttribute("aria-expanded", isOpen);
+    list?.classList.toggle("is-open", isOpen);
+    if (!isOpen) return;
     waiting = setTimeout(() => tell("suggest", field.value), 120);
   };
   document.addEventListener("input", (event) => event.target.id === "h-filter" && suggest());
