@@ -144,7 +144,7 @@ def test_keys_lead_everywhere(visit: Visit) -> None:
         visit.page.keyboard.press("g")
         visit.page.keyboard.press(key)
         visit.page.wait_for_function("path => location.pathname === path", arg=path)
-        visit.page.wait_for_function("() => document.querySelector('.h-pages a[aria-current]') !== null")
+        visit.page.locator(f".h-pages a[data-key={key}][aria-current=page]").wait_for()
     visit.page.keyboard.press("?")
     assert visit.page.locator("#h-help").is_visible()
     visit.page.keyboard.press("?")
