@@ -131,6 +131,50 @@ def _latency_is(answer: dict[str, Any], values: list[float]) -> None:
             assert math.isclose(total["quantiles"][name], exact, rel_tol=0.01)
 
 
+def _scope(low: int, high: int) -> Scope:
+    return Scope(Window(low * 10**9, high * 10**9))
+
+
+def _of_summary(low: int, high: int) -> Statement:
+    return Grouped(_scope(low, high), (dimension("model", "by"),)).rows(summary._MEASURES, "requests DESC")
+
+
+def _reads(api: Answering, statement: Statement) -> set[str]:
+    """The projections that a statement reads."""
+    settings = {"apply_patch_parts": 0} if statement.is_settled else {}
+    plan = api.client.query(f"EXPLAIN {statement.sql}", statement.values, settings)
+    text = "\n".join(plan.column(0).to_pylist())
+    return {one.name for one in PROJECTIONS if f"ReadFromMergeTree ({one.name})" in text}
+
+
+def test_questions_read_what_is_kept(api: Answering) -> None:
+    """By hour, by user, and series too; beside late content rows where it may change users and cached tokens."""
+    batch = rows(5)
+    api.fill(batch)  # the first test here: late content of another would still wait to be cleared away
+    said = [LateContent(batch[0]["trace_id"], batch[0]["span_id"], {"output_messages": "[]"})]
+    low, high = MIDNIGHT + 5, MIDNIGHT + 3 * 86_400
+
+    def by(name: str, step_s: int = 0) -> Grouped:
+        return Grouped(_scope(low, high), (dimension(name, "by"),), 100, step_s)
+
+    hourly = LatencyQuestion(by("provider", HOUR), "ttft", (0.9,))
+    reads = {
+        "latency_by_hour": [
+            _of_summary(low, high),
+            hourly.grouped.rows(hourly.measures, latency._ORDER),
+            hourly.grouped.series(hourly.measures, 100),
+        ],
+        "costs_by_hour": [by("prompt_version").rows(CostsQuestion(by("service")).measures, costs._ORDER)],
+        "costs_by_user": [by("user").rows(CostsQuestion(by("user")).measures, costs._ORDER)],
+    }
+    for name, statements in reads.items():
+        assert [_reads(api, one) for one in statements] == [{name}] * len(statements)
+    Tables(api.client).update_spans(said)
+    for name, statements in reads.items():
+        expected = {name} & {"latency_by_hour"}
+        assert [_reads(api, one) for one in statements] == [expected] * len(statements)
+
+
 @SLOW
 @given(seed=st.integers(0, 10**6), ends=st.tuples(MOMENTS, MOMENTS), model=st.sampled_from(["", "gpt-4o", "모델"]))
 def test_any_window_is_answered_as_by_its_rows(api: Answering, seed: int, ends: tuple[int, int], model: str) -> None:
@@ -185,47 +229,3 @@ def test_a_table_from_before_answers_the_same_before_and_after_its_rows_are_summ
         api.client.command(statement, {"mutations_sync": 1})
     same(api, low, high)
     assert _reads(api, _of_summary(low, high)) == {"latency_by_hour"}
-
-
-def _scope(low: int, high: int) -> Scope:
-    return Scope(Window(low * 10**9, high * 10**9))
-
-
-def _of_summary(low: int, high: int) -> Statement:
-    return Grouped(_scope(low, high), (dimension("model", "by"),)).rows(summary._MEASURES, "requests DESC")
-
-
-def _reads(api: Answering, statement: Statement) -> set[str]:
-    """The projections that a statement reads."""
-    settings = {"apply_patch_parts": 0} if statement.is_settled else {}
-    plan = api.client.query(f"EXPLAIN {statement.sql}", statement.values, settings)
-    text = "\n".join(plan.column(0).to_pylist())
-    return {one.name for one in PROJECTIONS if f"ReadFromMergeTree ({one.name})" in text}
-
-
-def test_questions_read_what_is_kept(api: Answering) -> None:
-    """By hour, by user, and series too; beside late content rows where it may change users and cached tokens."""
-    batch = rows(5)
-    api.fill(batch)
-    said = [LateContent(batch[0]["trace_id"], batch[0]["span_id"], {"output_messages": "[]"})]
-    low, high = MIDNIGHT + 5, MIDNIGHT + 3 * 86_400
-
-    def by(name: str, step_s: int = 0) -> Grouped:
-        return Grouped(_scope(low, high), (dimension(name, "by"),), 100, step_s)
-
-    hourly = LatencyQuestion(by("provider", HOUR), "ttft", (0.9,))
-    reads = {
-        "latency_by_hour": [
-            _of_summary(low, high),
-            hourly.grouped.rows(hourly.measures, latency._ORDER),
-            hourly.grouped.series(hourly.measures, 100),
-        ],
-        "costs_by_hour": [by("prompt_version").rows(CostsQuestion(by("service")).measures, costs._ORDER)],
-        "costs_by_user": [by("user").rows(CostsQuestion(by("user")).measures, costs._ORDER)],
-    }
-    for name, statements in reads.items():
-        assert [_reads(api, one) for one in statements] == [{name}] * len(statements)
-    Tables(api.client).update_spans(said)
-    for name, statements in reads.items():
-        expected = {name} & {"latency_by_hour"}
-        assert [_reads(api, one) for one in statements] == [expected] * len(statements)
