@@ -191,6 +191,8 @@ def test_the_files_are_sound() -> None:
     for migration in migrations():
         assert Path(migration.file).suffix == ".sql"
         for statement in statements(migration.text):
-            assert any(word in statement for word in ("IF NOT EXISTS", "OR REPLACE", "MODIFY ", "REMOVE TTL", "MATERIALIZE"))
+            assert any(
+                word in statement for word in ("IF NOT EXISTS", "OR REPLACE", "MODIFY ", "REMOVE TTL", "MATERIALIZE")
+            )
     renamed = "".join(Migration(1, "x", "CREATE DATABASE IF NOT EXISTS haechi").rendered("o`ther", None))
     assert renamed == "CREATE DATABASE IF NOT EXISTS `o\\`ther`"

@@ -29,7 +29,7 @@ STORE_DRAIN_BYTES_MAX: Final = 64 * MIB
 """How much of a refused body is still read, so that its sender sees the answer and not a broken pipe."""
 
 STORE_WHOLE_RESULT_BYTES_MAX: Final = 256 * MIB
-"""Size of the result of a statement that is no SELECT (SHOW, DESCRIBE, EXPLAIN ...), counted in the engine's columns."""
+"""Size of the result of a statement that is no SELECT (SHOW, DESCRIBE, EXPLAIN ...), counted in columns."""
 
 STORE_BUFFERED_RESULT_BYTES: Final = 8 * MIB
 """How much of a result that is asked for with wait_end_of_query stays in memory; the rest waits in a file."""
