@@ -37,8 +37,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         scopes = {"shop": "ingest,read", "sender": "ingest", "reader": "read", "prometheus": "metrics", "root": "admin"}
         made = {name: make_key(directory, "shop", scope, f"--name={name}") for name, scope in scopes.items()}
         made["bank"] = make_key(directory, "bank", "ingest,read")
+        # The web port and the OTLP doors are in two processes, and each learns of new keys by itself.
         wait_until(lambda: collector.get("/sql?query=SELECT+1", made["bank"]).status_code == 200)
+        wait_until(lambda: sent_nothing(collector.http, made["bank"]) == 200)
         yield Site(collector, made)
+
+
+def sent_nothing(http: str, key: str) -> int:
+    """The status of an empty request."""
+    headers = {"x-haechi-key": key, "content-type": "application/x-protobuf"}
+    return httpx2.post(f"http://{http}/v1/traces", content=b"", headers=headers, trust_env=False).status_code
 
 
 def export(exporter: SpanExporter, name: str) -> None:

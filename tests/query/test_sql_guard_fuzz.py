@@ -13,7 +13,7 @@ Engine = Callable[[list[str]], list[str]]
 def test_no_accepted_mutation_holds_what_is_forbidden(engine: Engine, seed: int) -> None:
     """5,000 mutations of honest queries and attacks each; ``bench/sql_fuzz.py`` goes on for as long as it is told."""
     passed = accepted(mutations(Random(seed), 5_000))
-    assert len(passed) > 300
+    assert len(passed) > 250
     found = {sql: bad for sql, tree in zip(passed, engine(passed), strict=True) if (bad := forbidden(tree))}
     assert found == {}
 

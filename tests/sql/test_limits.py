@@ -44,9 +44,7 @@ BOMBS = (
 )
 """All of them pass the guard: no reading of a text tells what it costs."""
 
-UNHELD = tuple(
-    sql for sql in BOMBS if any(word in sql for word in ("CROSS JOIN", "uniqExact", "GROUP BY number ", "OVER ("))
-)
+UNHELD = tuple(sql for sql in BOMBS if any(word in sql for word in ("CROSS JOIN", "uniqExact", "OVER (")))
 """Some of them, of each kind: time and memory."""
 
 LOWERED = {"max_execution_time": "1", "max_memory_usage": str(200 * limits.MIB)}
