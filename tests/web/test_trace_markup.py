@@ -7,6 +7,7 @@ from haechi_collector.web.listed import marked
 from haechi_collector.web.span_view import span_view
 from haechi_collector.web.state import State
 from haechi_collector.web.waterfall import rows_of
+from haechi_collector.web.widgets import delta
 
 EN = Translator("en")
 
@@ -91,3 +92,11 @@ def test_what_was_looked_for_is_marked_in_any_case() -> None:
     """Every occurrence is marked as it stands, and the rest is escaped."""
     assert marked("A <refund> Refund", "refund") == ("<span>A &lt;<mark>refund</mark>&gt; <mark>Refund</mark></span>")
     assert marked("a.b", ".") == "<span>a<mark>.</mark>b</span>"
+
+
+def test_a_change_is_told_up_to_tenfold() -> None:
+    """Green or red from 5 % on where growing is good or bad; nothing where there was hardly anything before."""
+    assert delta(0.5, 1) == '<span class="h-delta is-better">+50%</span>'
+    assert delta(0.5, -1) == '<span class="h-delta is-worse">+50%</span>'
+    assert delta(0.02, 1) == '<span class="h-delta">+2.0%</span>'
+    assert delta(184.0, 0) == delta(None, 0) == ""

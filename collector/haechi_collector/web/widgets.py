@@ -14,6 +14,7 @@ from haechi_collector.web.state import State
 
 Row = TypeVar("Row")
 
+_CHANGE_MAX: Final = 9.0
 _SPARK_WIDTH: Final = 64
 _SPARK_HEIGHT: Final = 22
 
@@ -85,8 +86,11 @@ def _tile(one: Tile) -> Html:
 
 
 def delta(change: float | None, better: int) -> Html:
-    """Return by how much something changed, green or red where it matters: from 5 % on."""
-    if change is None:
+    """Return by how much something changed, green or red where it matters: from 5 % on.
+
+    Nothing where it grew tenfold: then the window before was hardly used, as on the first day.
+    """
+    if change is None or change >= _CHANGE_MAX:
         return Html("")
     is_clear = abs(change) >= 0.05 and better != 0
     kind = ("is-better" if change * better > 0 else "is-worse") if is_clear else ""
