@@ -63,9 +63,10 @@ def _homes(api: dict[str, Any]) -> dict[str, str]:
     """Return the module of each answer: that of the only route that needs it, else ``common``."""
     users: dict[str, set[str]] = {}
     for path, operations in api["paths"].items():
-        schema = operations.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
-        for name in _names(schema.get("application/json", {}), api["components"]["schemas"]):
-            users.setdefault(name, set()).add(_module_of(path))
+        for operation in operations.values():
+            content = operation["responses"].get("200", {}).get("content", {})
+            for name in _names(content.get("application/json", {}), api["components"]["schemas"]):
+                users.setdefault(name, set()).add(_module_of(path))
     return {name: next(iter(routes)) if len(routes) == 1 else COMMON for name, routes in users.items()}
 
 

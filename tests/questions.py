@@ -1,5 +1,6 @@
 """A real store with real tables and the API in front of it, for the tests of questions."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,15 +15,25 @@ import pyarrow as pa
 import uvicorn
 from prometheus_client import CollectorRegistry
 
+from haechi_collector import limits
 from haechi_collector.api.app import ApiState, create_api
+from haechi_collector.api.scores import NoWayIn, WayIn
 from haechi_collector.batch import SCORES, SPANS
 from haechi_collector.gate.gate import Caller
 from haechi_collector.gate.keys import Scope as KeyScope
+from haechi_collector.intake import Intake
+from haechi_collector.journal import Journal
 from haechi_collector.query.sql import SqlReader
+from haechi_collector.receive.admission import Admission
+from haechi_collector.receive.http import http_app
+from haechi_collector.receive.http_server import serve_http
+from haechi_collector.sockets import OTLP_FILE
 from haechi_collector.store.client import StoreClient
 from haechi_collector.store.insert import Inserter
 from haechi_collector.store.migrate import migrate
 from haechi_collector.store.supervisor import EmbeddedStore
+from haechi_collector.telemetry import Metrics
+from haechi_collector.web_process.way_in import OtlpSocket
 
 T0_NS = 1_790_000_000 * 10**9
 """The moment that the rows of the tests begin at: 2026-09-21T14:13:20Z."""
@@ -73,6 +84,12 @@ class Answering:
         with httpx2.Client(trust_env=False, timeout=60) as http:
             return http.get(f"{self.url}/api/v1/{path}", params={**window, **parameters, **attributes}, headers=headers)
 
+    def post(self, path: str, body: object, content_type: str = "application/json") -> httpx2.Response:
+        """What a route answers to JSON, or to bytes that should be."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": content_type}
+        return httpx2.post(f"{self.url}/api/v1/{path}", content=content, headers=headers, trust_env=False, timeout=60)
+
     def raw(self, path: str) -> httpx2.Response:
         """A path as it stands."""
         return httpx2.get(f"{self.url}{path}", trust_env=False, timeout=60)
@@ -89,7 +106,21 @@ class Answering:
 
 
 @contextmanager
-def answering(directory: Path) -> Iterator[Answering]:
+def taking(directory: Path) -> Iterator[WayIn]:
+    """Run the way in as far as the journal."""
+    journal, gate = Journal(directory / "journal", 2**30), GateByName()
+    intake = Intake(journal, Metrics())
+    app = http_app(intake, Admission(limits.BYTES_IN_FLIGHT_MAX), limits.REQUEST_BYTES_MAX, gate=gate)
+    server = serve_http(app, "127.0.0.1", 0, inside=directory / OTLP_FILE)
+    server.start()
+    yield OtlpSocket(directory)
+    server.stop(5)
+    intake.close()
+    journal.close()
+
+
+@contextmanager
+def answering(directory: Path, way_in: WayIn | None = None) -> Iterator[Answering]:
     """Run a store and the API in front of it."""
     store = EmbeddedStore(directory, 0)
     store.start()
@@ -98,7 +129,7 @@ def answering(directory: Path) -> Iterator[Answering]:
         migrate(client)
         dsn = store.reader_dsn
         reader = SqlReader(dsn.url, dsn.user, dsn.password, dsn.database)
-        app = create_api(ApiState(Ready(), CollectorRegistry(), reader, GateByName()))
+        app = create_api(ApiState(Ready(), CollectorRegistry(), reader, GateByName(), way_in=way_in or NoWayIn()))
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
         thread = threading.Thread(target=server.run)
         thread.start()

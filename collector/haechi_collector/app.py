@@ -37,7 +37,7 @@ from haechi_collector.receive.grpc import GrpcReceiver
 from haechi_collector.receive.http import http_app
 from haechi_collector.receive.http_server import serve_http
 from haechi_collector.receive.pressure import Pressure
-from haechi_collector.sockets import raise_file_limit
+from haechi_collector.sockets import OTLP_FILE, raise_file_limit
 from haechi_collector.stop_signals import stop_event
 from haechi_collector.store.client import Dsn, StoreClient
 from haechi_collector.store.embedded_limits import STORE_PATIENCE_S
@@ -248,7 +248,7 @@ class Collector:
         self._doors.callback(grpc.stop, _DOOR_GRACE_S)
         pressure.on_excess(grpc.shed)
         app = http_app(intake, admission, c.request_bytes_max, self._metrics, self._gate)
-        http = serve_http(app, c.host, c.http_port, self._tls)
+        http = serve_http(app, c.host, c.http_port, self._tls, inside=c.data_dir / OTLP_FILE)
         self.addresses["http"] = f"{c.host}:{http.start()}"
         self._doors.callback(http.stop, _DOOR_GRACE_S)
 

@@ -14,14 +14,14 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 from typing import Any, Final, TypeAlias
 
 from haechi_collector.errors import HaechiError, SettingError, StoreError
 from haechi_collector.limits import CONTROL_REQUEST_BYTES_MAX
+from haechi_collector.sockets import short
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Control:
 
     def __init__(self, data_dir: Path, commands: Mapping[str, Command]) -> None:
         self._path = data_dir / FILE
-        with _short(data_dir) as folder:
+        with short(data_dir) as folder:
             self._path.unlink(missing_ok=True)
             mask = os.umask(0o177)
             try:
@@ -104,7 +104,7 @@ def ask(data_dir: Path, command: str, arguments: Mapping[str, Any]) -> Told | No
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with _short(data_dir) as folder:
+        with short(data_dir) as folder:
             connection.connect(f"{folder}/{FILE}")
     except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
         connection.close()
@@ -133,13 +133,3 @@ def _conversation(connection: socket.socket, request: Mapping[str, Any]) -> Told
 def _error(answer: Mapping[str, Any]) -> HaechiError:
     kind = SettingError if answer["code"] == SettingError.code else StoreError
     return kind(answer["error"])
-
-
-@contextmanager
-def _short(directory: Path) -> Iterator[str]:
-    """Give a short name for a directory: the path of a socket must not have more than 107 bytes."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{descriptor}"
-    finally:
-        os.close(descriptor)

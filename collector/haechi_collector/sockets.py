@@ -1,14 +1,21 @@
 """Listening sockets whose refusal names the setting that chose the port, and how many connections there may be."""
 
 import ipaddress
+import os
 import resource
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from haechi_collector import limits
 from haechi_collector.errors import SettingError
 
 _BACKLOG: Final = 2048
+
+OTLP_FILE: Final = "otlp.sock"
+"""In the data directory: OTLP/HTTP for the collector's own processes, see `listen_inside`."""
 
 
 def listen(host: str, port: int, setting: str) -> socket.socket:
@@ -32,6 +39,30 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
         listener.close()
         raise SettingError(f"{setting} = {port}: cannot listen on {host}:{port}: {error.strerror}") from error
     return listener
+
+
+def listen_inside(path: Path) -> socket.socket:
+    """Return a listening Unix socket that this user alone may open; one that was left there is replaced."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    mask = os.umask(0o177)
+    try:
+        with short(path.parent) as folder:
+            listener.bind(f"{folder}/{path.name}")
+    finally:
+        os.umask(mask)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+@contextmanager
+def short(directory: Path) -> Iterator[str]:
+    """Give a short name for a directory: the path of a Unix socket must not have more than 107 bytes."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 def raise_file_limit() -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from tests.questions import Answering, answering, call
+from tests.questions import Answering, answering, call, taking
 
 from haechi_collector import limits
+from haechi_collector.api import limits as api_limits
 from haechi_collector.api import models
+from haechi_collector.api.models_scores import GivenScore
 from haechi_collector.api.sessions import SessionsOrder
 from haechi_collector.api.users import UsersOrder
 from haechi_collector.query import limits as question_limits
@@ -23,7 +25,8 @@ EXAMPLES = re.findall(r"\$ curl 'localhost:8318([^']+)'", PAGE)
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answering]:
-    with answering(tmp_path_factory.mktemp("docs")) as running:
+    directory = tmp_path_factory.mktemp("docs")
+    with taking(directory) as way_in, answering(directory / "store", way_in) as running:
         ids = {"trace_id": "5b8efff798038103d269b633813fc60c", "span_id": "051581bf3cb55c13"}
         running.fill([call(1, **ids, session_id="session-0042", user_id="user-0007")])
         yield running
@@ -34,6 +37,14 @@ def test_every_example_answers(api: Answering, path: str) -> None:
     """As it stands on the page."""
     answer = api.raw(path)
     assert answer.status_code == 200, answer.text
+
+
+def test_the_score_is_taken_as_it_stands(api: Answering) -> None:
+    """The body of the page's example, with the answer that it shows; every field is in the table."""
+    shown = re.search(r"api/v1/scores' -d '\n(.*?)'\n(.*?)\n```", PAGE, re.DOTALL)
+    assert shown
+    assert api.post("scores", shown[1].encode()).text == shown[2]
+    assert [name for name in GivenScore.model_fields if f"`{name}`" not in PAGE] == []
 
 
 def test_the_sql_of_a_request_counts_what_the_routes_count(api: Answering) -> None:
@@ -72,5 +83,10 @@ def test_every_field_filter_and_limit_is_on_the_page() -> None:
         f"{question_limits.SPAN_TEXT_CHARS_MAX:,} characters",
         f"{question_limits.SPAN_ATTRIBUTES_MAX:,} of each type",
         f"{question_limits.SPAN_ATTRIBUTE_CHARS_MAX:,} characters of each",
+        f"up to {api_limits.SCORES_MAX:,} that",
+        f"{api_limits.SCORES_BYTES_MAX // limits.MIB} MiB, 415",
+        f"up to {api_limits.SCORE_ID_CHARS_MAX} characters",
+        f"up to {api_limits.SCORE_EXPLANATION_CHARS_MAX:,} characters",
+        f"up to {limits.DISTINCT_VALUE_BYTES_MAX} bytes",
     ]
     assert [text for text in numbers if text not in PAGE] == []

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 from tests import filled
-from tests.questions import Answering, answering
+from tests.questions import Answering, answering, taking
 
 from haechi.client import Client
 
 
 @pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answering]:
-    with answering(tmp_path_factory.mktemp("client")) as running:
+    directory = tmp_path_factory.mktemp("client")
+    with taking(directory) as way_in, answering(directory / "store", way_in) as running:
         running.fill(filled.spans(), filled.scores())
         yield running
 

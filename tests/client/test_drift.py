@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from haechi.client import Client, answers
+from haechi.client import Client, Score, answers
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,6 +92,13 @@ def test_every_parameter_of_a_route_is_one_of_its_method(path: str) -> None:
     described = {one["name"] for one in API["paths"][path]["get"]["parameters"]}
     meant = {"from_" if name == "from" else name for name in described - {"cursor"}}
     assert accepted(METHODS[path]) == meant
+
+
+def test_a_score_has_the_fields_of_the_api() -> None:
+    """The same names, and the same are needed."""
+    schema = API["components"]["schemas"]["GivenScore"]
+    assert set(Score.__annotations__) == set(schema["properties"])
+    assert set(Score.__required_keys__) == set(schema["required"])
 
 
 def test_every_answer_is_public() -> None:

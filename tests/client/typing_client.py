@@ -51,6 +51,11 @@ assert_type(client.failures().failures, list[answers.FailureGroup])
 assert_type(client.facets("model", q="gpt"), answers.Facets)
 assert_type(client.attributes(), answers.Attributes)
 
+assert_type(client.score("quality", 0.5, trace_id="ff", source="judge"), str)
+assert_type(client.scores([{"trace_id": "ff", "name": "quality", "label": "good"}]), list[str])
+client.score("quality", 0.5, trace_id="ff", source="god")  # type: ignore[arg-type]
+client.scores([{"name": "quality"}])  # type: ignore[typeddict-item]
+
 asked = client.sql("SELECT {x:Array(UInt8)}", {"x": [1, 2]})
 assert_type(asked, Statement)
 assert_type(asked.rows(), Rows)

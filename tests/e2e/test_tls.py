@@ -113,6 +113,23 @@ def test_real_exporters_send_over_tls(over_tls: tuple[Guarded, str], files: File
     wait_until(lambda: get(files, query, **headers).text == "['tls grpc','tls http']\n")
 
 
+def test_a_score_takes_the_same_way_in_over_tls(
+    over_tls: tuple[Guarded, str], over_mtls: Guarded, files: Files
+) -> None:
+    """The web port hands it to the collector with or without certificates of clients, and the answer means stored."""
+    score = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "name": "quality", "value": 1, "id": "over-tls"}
+    collector, key = over_tls
+    asking = (collector, None, {"Authorization": f"Bearer {key}"}), (over_mtls, files.client, dict[str, str]())
+    for running, client, shown in asking:
+        trusted = context(files, client)
+        with httpx2.Client(
+            base_url=f"https://{running.web}", verify=trusted, headers=shown, trust_env=False, timeout=30
+        ) as web:
+            assert web.post("/api/v1/scores", json=score).json() == {"ids": ["over-tls"]}
+            query = {"query": "SELECT count() FROM scores WHERE id = 'over-tls'"}
+            wait_until(lambda web=web, query=query: web.get("/sql", params=query).text == "1\n")
+
+
 def test_an_open_page_is_connected_over_tls(over_tls: tuple[Guarded, str], files: Files) -> None:
     """WebSockets as well: a browser's Origin is https, and the page's greeting comes."""
     collector, key = over_tls

@@ -62,10 +62,19 @@ def test_every_answer_is_described_with_an_example(name: str, operation: dict[st
 @pytest.mark.parametrize(("name", "operation"), QUESTIONS, ids=[name for name, _ in QUESTIONS])
 def test_a_question_tells_how_it_is_refused(name: str, operation: dict[str, Any]) -> None:
     """As problem details, for every reason that docs/api.md names."""
-    needed = {"400", "401", "403", "422", "429", "503"} | ({"404"} if "{" in name else set())
+    needed = {"400", "401", "403", "429", "503"} | ({"404"} if "{" in name else set())
+    needed |= {"422"} if name.startswith("GET ") else {"413", "415"}
     responses = operation["responses"]
     assert needed <= responses.keys()
     assert all(list(responses[status]["content"]) == ["application/problem+json"] for status in needed)
+
+
+@pytest.mark.parametrize(("name", "operation"), OPERATIONS, ids=IDS)
+def test_every_body_has_a_description_and_a_right_example(name: str, operation: dict[str, Any]) -> None:
+    """Of what is posted."""
+    body = operation.get("requestBody", {"description": "none", "content": {}})
+    assert body["description"], name
+    assert all(fits(content["example"], content["schema"]) for content in body["content"].values())
 
 
 @pytest.mark.parametrize("name", sorted(API["components"]["schemas"]))

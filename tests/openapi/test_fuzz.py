@@ -4,12 +4,12 @@ from pathlib import Path
 
 from tests import filled
 from tests.openapi.fuzzing import Fuzzer
-from tests.questions import answering
+from tests.questions import answering, taking
 
 
 def test_no_request_that_the_openapi_allows_or_forbids_breaks_the_server(tmp_path: Path) -> None:
     """Every operation: no 500, no status, media type or body that is not described; `make fuzz` asks oftener."""
-    with answering(tmp_path) as api:
+    with taking(tmp_path) as way_in, answering(tmp_path / "store", way_in) as api:
         api.fill(filled.spans(), filled.scores())
         fuzzer = Fuzzer(api.url, examples=5, ids=filled.IDS)
         fuzzer.run()

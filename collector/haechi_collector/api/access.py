@@ -24,7 +24,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from haechi_collector.api.login import FIRST_PAGE, LOGIN, LOGOUT, cookie, form, read_form, target_of
-from haechi_collector.api.problems import problem
+from haechi_collector.api.problems import problem, refusal_of
 from haechi_collector.errors import Denied, Forbidden, HaechiError, OverQuota, Unauthenticated
 from haechi_collector.gate.credentials import credential_of_page
 from haechi_collector.gate.gate import Gate
@@ -111,7 +111,7 @@ class Access:
             try:
                 self._gate.admit(key, KeyScope.READ)
             except (Denied, OverQuota) as error:
-                return form(str(error), target, _status(error))
+                return form(str(error), target, refusal_of(error)[0])
         response = RedirectResponse(target, 303)
         response.headers["set-cookie"] = cookie(key, is_secure=scope["scheme"] == "https")
         return response
@@ -124,15 +124,8 @@ def _scope_of(path: str, method: str) -> KeyScope:
     return listed.get(method) or (KeyScope.READ if method in _READING else KeyScope.ADMIN)
 
 
-def _status(error: HaechiError) -> int:
-    return 429 if isinstance(error, OverQuota) else 401 if isinstance(error, Unauthenticated) else 403
-
-
 def _refused(path: str, error: HaechiError) -> Response:
-    status = _status(error)
-    more = {"Retry-After": str(max(1, round(error.retry_after_s)))} if isinstance(error, OverQuota) else {}
-    if status == 401:
-        more["WWW-Authenticate"] = 'Basic realm="Haechi", Bearer realm="Haechi"'
+    status, more = refusal_of(error)
     if path == "/sql":
         code, name = _CLICKHOUSE_ERRORS[status]
         text = f"Code: {code}. DB::Exception: {error}. ({name})\n"

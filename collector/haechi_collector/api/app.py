@@ -1,7 +1,7 @@
 """The application of the web port: health, metrics, SQL, the questions of the API, and the page.
 
 Guarantee: every route is mounted here and nowhere else, behind the gate (`access`); the application closes the reader
-that it was given.
+and the way in that it was given.
 """
 
 from collections.abc import AsyncIterator
@@ -26,6 +26,7 @@ from haechi_collector.api.places import Places
 from haechi_collector.api.questions import questions_router
 from haechi_collector.api.report import report_router
 from haechi_collector.api.requests import requests_router
+from haechi_collector.api.scores import NoWayIn, WayIn, scores_router
 from haechi_collector.api.sessions import sessions_router
 from haechi_collector.api.spans import spans_router
 from haechi_collector.api.sql import sql_router
@@ -48,6 +49,8 @@ class ApiState:
     any_host: bool = True
     metrics: Metrics | None = None
     """What counts requests and open pages; None to count nothing."""
+    way_in: WayIn = NoWayIn()
+    """Where scores go."""
 
 
 def create_api(state: ApiState) -> FastAPI:
@@ -57,6 +60,7 @@ def create_api(state: ApiState) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await state.reader.close()
+        await state.way_in.close()
 
     app = DescribedApi(title="Haechi", version=version("haechi"), lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
@@ -69,6 +73,7 @@ def create_api(state: ApiState) -> FastAPI:
     app.include_router(metrics_router(state.registry))
     places = Places()
     app.include_router(sql_router(state.reader, places))
+    app.include_router(scores_router(state.way_in))
     engine = Engine(state.reader)
     app.include_router(questions_router(engine, places))
     app.include_router(traces_router(engine, places))

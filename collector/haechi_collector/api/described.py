@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from haechi_collector.api.access import BARE
 from haechi_collector.api.described_probes import OPERATIONS
 from haechi_collector.api.examples import add_examples
+from haechi_collector.api.models_scores import GivenScore
 from haechi_collector.api.problems import MEDIA_TYPE
 from haechi_collector.query.dimensions import ATTRIBUTE
 
@@ -67,6 +68,7 @@ def _name(route: APIRoute) -> str:
 
 def _completed(schema: dict[str, Any]) -> dict[str, Any]:
     schema["components"]["securitySchemes"] = _KEYS
+    schema["components"]["schemas"][GivenScore.__name__] = GivenScore.model_json_schema()
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             _complete(path, method, operation)

@@ -14,12 +14,16 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from haechi_collector.errors import (
+    Denied,
     HaechiError,
     Invalid,
+    OverQuota,
     Rejected,
     StoreUnavailable,
     TooExpensive,
     TooLarge,
+    Unauthenticated,
+    UnsupportedEncoding,
     WrongParameter,
 )
 
@@ -32,6 +36,15 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
     """Build one problem; ``more`` are extension members."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
     return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
+
+
+def refusal_of(error: HaechiError) -> tuple[int, dict[str, str]]:
+    """Return the status and headers that tell somebody that the gate does not let them through."""
+    if isinstance(error, OverQuota):
+        return 429, {"Retry-After": str(max(1, round(error.retry_after_s)))}
+    if isinstance(error, Unauthenticated):
+        return 401, {"WWW-Authenticate": 'Basic realm="Haechi", Bearer realm="Haechi"'}
+    return 403, {}
 
 
 def install(app: FastAPI) -> None:
@@ -57,6 +70,9 @@ async def _of_validation(_: Request, error: Exception) -> JSONResponse:
 
 async def _of_ours(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HaechiError)  # noqa: S101  what the handler was registered for
+    if isinstance(error, Denied | OverQuota):
+        status, headers = refusal_of(error)
+        return problem(status, str(error), headers, code=error.code)
     if isinstance(error, Rejected):
         return problem(503, str(error), {"Retry-After": str(round(error.retry_after_s))}, code=error.code)
     if isinstance(error, WrongParameter):
@@ -65,7 +81,13 @@ async def _of_ours(_: Request, error: Exception) -> JSONResponse:
 
 
 def _status(error: HaechiError) -> int:
-    statuses: dict[type[HaechiError], int] = {TooLarge: 413, Invalid: 400, StoreUnavailable: 503, TooExpensive: 422}
+    statuses: dict[type[HaechiError], int] = {
+        TooLarge: 413,
+        UnsupportedEncoding: 415,
+        Invalid: 400,
+        StoreUnavailable: 503,
+        TooExpensive: 422,
+    }
     return next((status for kind, status in statuses.items() if isinstance(error, kind)), 500)
 
 

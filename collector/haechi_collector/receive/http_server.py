@@ -9,6 +9,8 @@ Guarantees beyond uvicorn's own:
 * Head, trailers and chunk framing are bounded by ``limits.HTTP_HEADER_BYTES_MAX``; connections by
   ``limits.HTTP_CONNECTIONS_MAX``, which clients share fairly (`connections`). The parser bounds neither.
 * A port in use is reported by name before anything runs.
+* Over a Unix socket the collector's own processes reach the same application without TLS, whatever the port asks for:
+  who can open it could read the data directory as well. Keys are asked for there too.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ import socket
 import threading
 from collections import deque
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
@@ -26,7 +29,7 @@ from haechi_collector.gate.tls import Tls
 from haechi_collector.receive.connections import Connections
 from haechi_collector.receive.http import OtlpHttp
 from haechi_collector.receive.peer import client_of
-from haechi_collector.sockets import http_connections_max, listen
+from haechi_collector.sockets import http_connections_max, listen, listen_inside
 
 _CHUNK_FRAME_BYTES: Final = 16
 """Of one chunk: eight digits of length and two line ends, rounded up."""
@@ -35,10 +38,11 @@ _CHUNK_FRAME_BYTES: Final = 16
 class HttpServer:
     """A server that is not started yet. Construct it with `serve_http`."""
 
-    def __init__(self, app: OtlpHttp, host: str, port: int, tls: Tls | None) -> None:
+    def __init__(self, app: OtlpHttp, host: str, port: int, tls: Tls | None, inside: Path | None) -> None:
         self._app = app
         self._host = host
         self._port = port
+        self._inside = inside
         self._server = _Server(
             uvicorn.Config(
                 app,
@@ -63,6 +67,7 @@ class HttpServer:
             SettingError: the address cannot be bound.
         """
         listener = listen(self._host, self._port, "http_port")
+        self._server.inside = listen_inside(self._inside) if self._inside else None
         port: int = listener.getsockname()[1]
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [listener]}, name="otlp-http", daemon=True
@@ -81,21 +86,35 @@ class HttpServer:
         self._thread.join()
         self._thread = None
         self._app.stop()
+        if self._inside is not None:
+            self._inside.unlink(missing_ok=True)
 
 
-def serve_http(app: OtlpHttp, host: str, port: int, tls: Tls | None = None) -> HttpServer:
-    """Return a server for ``app``; port 0 takes any free one."""
-    return HttpServer(app, host, port, tls)
+def serve_http(
+    app: OtlpHttp, host: str, port: int, tls: Tls | None = None, *, inside: Path | None = None
+) -> HttpServer:
+    """Return a server for ``app``; port 0 takes any free one, ``inside`` is the path of a Unix socket beside it."""
+    return HttpServer(app, host, port, tls, inside)
 
 
 class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
+        self.inside: socket.socket | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self.inside is not None:
+            loop = asyncio.get_running_loop()
+            self.servers.append(await loop.create_unix_server(self._protocol, sock=self.inside))
         self.ready.set()
+
+    def _protocol(self) -> asyncio.Protocol:
+        """Return what serves one connection, as uvicorn makes it for those of the port."""
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
 
 class _BoundedProtocol(HttpToolsProtocol):

@@ -28,6 +28,7 @@ from haechi_collector.web.mount import mount
 from haechi_collector.web_process import handover
 from haechi_collector.web_process.channel import Asking
 from haechi_collector.web_process.metrics import BothProcesses
+from haechi_collector.web_process.way_in import OtlpSocket
 
 
 class FromCollector:
@@ -74,7 +75,9 @@ def _serve(wanted: dict[str, Any], undo: ExitStack) -> None:
     registry.register(BothProcesses(asking, metrics.registry))
     # Where nobody has said that everyone may come in, only those of this machine may.
     any_host = gate.asks or config.auth == "none"
-    app = create_api(ApiState(FromCollector(asking), registry, reader, gate, any_host=any_host, metrics=metrics))
+    way_in = OtlpSocket(config.data_dir)
+    state = ApiState(FromCollector(asking), registry, reader, gate, any_host=any_host, metrics=metrics, way_in=way_in)
+    app = create_api(state)
     mount(app, Engine(reader), gate)
     server = WebServer(app, listener, _tls(config))
     server.start()

@@ -22,6 +22,7 @@ from haechi.client._errors import (
     WrongParameter,
 )
 from haechi.client._pages import Pages
+from haechi.client._scores import Score
 from haechi.client._statement import Rows, Statement
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "NotInstalled",
     "Pages",
     "Rows",
+    "Score",
     "SqlError",
     "Statement",
     "TooExpensive",

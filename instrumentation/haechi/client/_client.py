@@ -1,11 +1,11 @@
-"""`Client`: the questions of the API and SQL, typed.
+"""`Client`: the questions of the API, SQL, and scores, typed.
 
 Each question has the name, the parameters and the answer of its route (docs/api.md); ``from`` is ``from_``. A parameter
 that is left out has the server's default.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Final, Literal, Self, TypeVar, Unpack
@@ -18,6 +18,7 @@ from haechi.client._decode import decode
 from haechi.client._http import Connection
 from haechi.client._pages import Page, Pages
 from haechi.client._parameters import Filters, Grouped, Scope, Texts, When, encode
+from haechi.client._scores import Score, bodies
 from haechi.client._statement import Statement
 
 _Answer = TypeVar("_Answer", bound=Answer)
@@ -34,7 +35,7 @@ class Client:
 
     Args:
         url: its web port.
-        key: an API key with the scope ``read``, where the collector asks for keys.
+        key: an API key with the scope ``read``, for scores ``ingest``, where the collector asks for keys.
         timeout_s: how long nothing may come before `Unreachable` is raised.
         retries: how often a request is sent again that the server is too busy for.
         verify: False not to check the server's certificate, or the path of the authorities to check it against.
@@ -224,6 +225,35 @@ class Client:
     def attributes(self, *, limit: int | None = None, **scope: Unpack[Scope]) -> answers.Attributes:
         """The keys of attributes with their types, the most frequent first."""
         return self._get(answers.Attributes, "attributes", {"limit": limit, **scope})
+
+    def score(  # noqa: PLR0913  named, each what it says
+        self,
+        name: str,
+        value: float | None = None,
+        label: str | None = None,
+        *,
+        trace_id: str,
+        span_id: str | None = None,
+        explanation: str | None = None,
+        source: Literal["human", "judge", "client", "check"] = "human",
+        evaluator: str | None = None,
+        id: str | None = None,  # noqa: A002  what it is called everywhere
+    ) -> str:
+        """Judge a trace, or a span of it; return the score's id, with which a later one takes its place.
+
+        The key needs the scope ``ingest``.
+        """
+        own = Score(trace_id=trace_id, name=name, span_id=span_id, value=value, label=label, explanation=explanation)
+        return self.scores([{**own, "source": source, "evaluator": evaluator, "id": id}])[0]
+
+    def scores(self, scores: Iterable[Score]) -> list[str]:
+        """Send many scores, 1,000 in a request; return their ids in order. All that were returned are on disk.
+
+        Raises:
+            WrongParameter: one is wrong; ``parameter`` says which: ``[2].trace_id``. Nothing of its request is kept.
+        """
+        sent = (self._connection.post("/api/v1/scores", one) for one in bodies(scores))
+        return [id_ for answer in sent for id_ in decode(answers.AcceptedScores, answer).ids]
 
     def sql(self, query: str, parameters: Mapping[str, Parameter] | None = None) -> Statement:
         """Prepare a read-only statement (docs/sql.md); it is asked when the answer is read.

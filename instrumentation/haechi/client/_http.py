@@ -2,8 +2,8 @@
 
 Guarantees: an error is one of `_errors`; a part of an answer is never taken for the whole. A request that the server
 is too busy for (429, 503) is sent again at most ``retries`` times, each time after what ``Retry-After`` says and at
-most `WAIT_S_MAX`; every request of this client only reads, so that sending it again does no harm. No redirect is
-followed, so that the key goes nowhere else.
+most `WAIT_S_MAX`; every request of this client only reads, or sends scores with their ids, so that sending it again
+does no harm. No redirect is followed, so that the key goes nowhere else.
 """
 
 import ipaddress
@@ -82,11 +82,19 @@ class Connection:
             Unreachable: there is no answer.
         """
         with self._asked("GET", path, parameters) as response:
-            body = b"".join(self._read(response))
-            try:
-                return json.loads(body)
-            except ValueError:
-                raise Unreachable(f"{self.url}{path} does not answer with JSON; is it Haechi's web port?") from None
+            return self._json(path, response)
+
+    def post(self, path: str, body: object) -> Any:
+        """Send JSON to a route and return its JSON; raises as `get`."""
+        with self._asked("POST", path, [], json.dumps(body), "application/json") as response:
+            return self._json(path, response)
+
+    def _json(self, path: str, response: requests.Response) -> Any:
+        body = b"".join(self._read(response))
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise Unreachable(f"{self.url}{path} does not answer with JSON; is it Haechi's web port?") from None
 
     @contextmanager
     def stream(self, query: str, parameters: Parameters, format_: str) -> Iterator[Iterator[bytes]]:
@@ -119,9 +127,11 @@ class Connection:
             raise Unreachable(f"{self.url}: the answer broke off: {_reason(error)}") from error
 
     @contextmanager
-    def _asked(self, method: str, path: str, parameters: Parameters, body: str = "") -> Iterator[requests.Response]:
+    def _asked(
+        self, method: str, path: str, parameters: Parameters, body: str = "", kind: str = ""
+    ) -> Iterator[requests.Response]:
         for left in range(self._retries, -1, -1):
-            with self._send(method, path, parameters, body) as response:
+            with self._send(method, path, parameters, body, kind) as response:
                 if response.ok and response.status_code == 200:
                     yield response
                     return
@@ -130,13 +140,14 @@ class Connection:
                 raise error
             time.sleep(min(1.0 if error.retry_after_s is None else error.retry_after_s, WAIT_S_MAX))
 
-    def _send(self, method: str, path: str, parameters: Parameters, body: str) -> requests.Response:
+    def _send(self, method: str, path: str, parameters: Parameters, body: str, kind: str) -> requests.Response:
         try:
             return self._session.request(
                 method,
                 f"{self.url}{path}",
                 params=list(parameters),
                 data=body.encode() or None,
+                headers={"Content-Type": kind} if kind else None,
                 timeout=self._timeout,
                 stream=True,
                 allow_redirects=False,

@@ -8,6 +8,7 @@ from haechi.client.answers.forecast import Forecast, ForecastDay
 from haechi.client.answers.latency import Bin, Cell, Latency, LatencyPoint, LatencyRow, LatencyTotal
 from haechi.client.answers.report import Recommendation, Report
 from haechi.client.answers.requests import FailureGroup, FoundRequest, Requests
+from haechi.client.answers.scores import AcceptedScores
 from haechi.client.answers.sessions import JudgedTrace, ListedSession, Session, Sessions, SessionTrace
 from haechi.client.answers.spans import Attribute, Receipt, ReceiptLine, ScoreOfSpan, Span, Text
 from haechi.client.answers.summary import ModelShare, Summary
@@ -15,6 +16,7 @@ from haechi.client.answers.traces import Context, FoundTrace, Message, ScoreOfTr
 from haechi.client.answers.users import ListedUser, UsageOfDay, UsageOfModel, UsageOfSession, User, Users
 
 __all__ = [
+    "AcceptedScores",
     "Attribute",
     "AttributeKey",
     "Attributes",
