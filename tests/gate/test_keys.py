@@ -81,7 +81,7 @@ def test_a_gate_follows_what_changes(key_store: KeyStore, gate: KeyGate) -> None
     with pytest.raises(Unauthenticated):
         gate.admit(text, Scope.READ)
     gate.refresh()
-    assert gate.admit(text, Scope.READ) == Caller("p", "p", key.id)
+    assert gate.admit(text, Scope.READ) == Caller("p", "p", key.id, may_send=False)
     key_store.revoke(key.id, 5)
     gate.refresh()
     with pytest.raises(Unauthenticated):

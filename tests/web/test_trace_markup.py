@@ -1,7 +1,10 @@
 """A trace's rows in the waterfall, a span's sections, cells of the lists."""
 
+import re
 from typing import Any
 
+from haechi_collector.gate.gate import Caller
+from haechi_collector.web.feedback import thumbs
 from haechi_collector.web.language import Translator
 from haechi_collector.web.listed import marked
 from haechi_collector.web.span_view import span_view
@@ -53,6 +56,7 @@ def whole(**facts: Any) -> dict[str, Any]:
     known: dict[str, Any] = dict.fromkeys((*names, *more), "")
     known |= dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens"), 0)
     known |= dict.fromkeys((*texts, "events", "links", "status_message"), nothing)
+    known |= {"project": "default", "trace_id": "a" * 32, "span_id": "b" * 16}
     known |= {"name": "chat", "status": "unset", "duration_ms": 1.0, "ttft_ms": None, "cost_usd": None}
     known |= {
         "finish_reasons": [],
@@ -65,25 +69,42 @@ def whole(**facts: Any) -> dict[str, Any]:
 
 def test_a_bare_span_has_no_empty_sections() -> None:
     """What there is nothing of is not shown, but everything is there as JSON."""
-    assert span_view(whole(), State(), EN).count("<summary>") == 1
+    assert span_view(whole(), State(), Caller(), EN).count("<summary>") == 1
 
 
 def test_a_priced_span_shows_its_receipt_to_the_last_digit() -> None:
     """Tokens, rate per million and amount of each bucket."""
     line = {"bucket": "input", "tokens": 1234, "rate_usd": "0.0000025", "amount_usd": "0.003085"}
-    shown = span_view(whole(cost_usd="0.003085", receipt={"lines": [line], "remarks": {}}), State(), EN)
+    shown = span_view(whole(cost_usd="0.003085", receipt={"lines": [line], "remarks": {}}), State(), Caller(), EN)
     for said in ("input", "1,234", "$2.5", "$0.003085"):
         assert said in shown
 
 
 def test_an_unpriced_span_says_so() -> None:
     """No price is a badge, not an empty cost."""
-    assert "unpriced" in span_view(whole(cost_source="unpriced"), State(), EN)
+    assert "unpriced" in span_view(whole(cost_source="unpriced"), State(), Caller(), EN)
+
+
+def test_only_who_may_send_into_its_project_sees_a_spans_thumbs() -> None:
+    """A key that only reads does not, nor an administrator of another project's, whose score would not stand there."""
+    shown = [Caller(), Caller("default", None, "k1"), Caller("shop", None, "k2"), Caller("default", may_send=False)]
+    seen = ["data-thumb" in span_view(whole(), State(), caller, EN) for caller in shown]
+    assert seen == [True, True, False, False]
+
+
+def test_ones_own_thumb_is_pressed() -> None:
+    """Another key's is not one's own."""
+    said = {"id": f"page-k1-{'a' * 32}-{'b' * 16}", "label": "thumbs_down"}
+    pressed = [
+        re.findall(r'aria-pressed="(\w+)"', thumbs(whole(scores=[said]), Caller(key_id=key), EN) or "")
+        for key in ("k1", "k2")
+    ]
+    assert pressed == [["false", "true"], ["false", "false"]]
 
 
 def test_a_span_leads_to_its_session_and_user() -> None:
     """Ids with slashes and Korean in them keep their way."""
-    shown = span_view(whole(user="김/1", session="a b"), State("/traces/1", from_="-7d"), EN)
+    shown = span_view(whole(user="김/1", session="a b"), State("/traces/1", from_="-7d"), Caller(), EN)
     assert "/user?from=-7d&amp;id=%EA%B9%80/1" in shown
     assert "/session?from=-7d&amp;id=a%20b" in shown
 

@@ -32,12 +32,13 @@ _NO_KEY: Final = digest_of("")
 class Caller:
     """Who came in: ``project`` owns what it sends, ``sees`` is the project that it may read, None for all.
 
-    ``key_id`` is '' where no keys are asked for.
+    ``key_id`` is '' where no keys are asked for. ``may_send`` says whether the key has the scope ``ingest``.
     """
 
     project: str = "default"
     sees: str | None = None
     key_id: str = ""
+    may_send: bool = True
 
 
 class KeySource(Protocol):
@@ -105,7 +106,8 @@ class _Entry:
 
     def __init__(self, key: Key, clock: Callable[[], float]) -> None:
         self.key = key
-        self.caller = Caller(key.project, None if Scope.ADMIN in key.scopes else key.project, key.id)
+        sees = None if Scope.ADMIN in key.scopes else key.project
+        self.caller = Caller(key.project, sees, key.id, may_send=key.allows(Scope.INGEST))
         self.bucket = Bucket(key.requests_per_second, clock) if key.requests_per_second else None
         self.bytes = DayBytes()
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import orjson
 
+from haechi_collector.gate.gate import Caller
 from haechi_collector.web import formats, words
 from haechi_collector.web import words_traces as own
 from haechi_collector.web.conversation import conversation, documents, json_of, text_of
+from haechi_collector.web.feedback import thumbs
 from haechi_collector.web.html import Child, Html, go, join, tag
 from haechi_collector.web.language import Translator, Word
 from haechi_collector.web.state import State
@@ -16,13 +18,10 @@ from haechi_collector.web.widgets import badge, duration, money, whole
 Row = Mapping[str, Any]
 
 
-def span_view(span: Row, state: State, t: Translator) -> Html:
-    """Return a span of ``/api/v1/traces/{trace_id}/spans/{span_id}``."""
-    return join([_title(span), _facts(span, state, t), _sections(span, t)])
-
-
-def _title(span: Row) -> Html:
-    return tag("h3", span["name"], class_="t-name")
+def span_view(span: Row, state: State, caller: Caller, t: Translator) -> Html:
+    """Return a span of ``/api/v1/traces/{trace_id}/spans/{span_id}`` for somebody who may judge it or not."""
+    title = tag("div", tag("h3", span["name"], class_="t-name"), thumbs(span, caller, t), class_="t-title")
+    return join([title, _facts(span, state, t), _sections(span, t)])
 
 
 def _facts(span: Row, state: State, t: Translator) -> Html:

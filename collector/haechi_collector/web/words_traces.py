@@ -57,8 +57,8 @@ CONTEXT: Final = Word("Retrieved context", "검색된 문서")
 NO_CONTEXT: Final = Word("No documents were retrieved.", "검색된 문서가 없습니다.")
 SCORES: Final = Word("Scores", "점수")
 NO_SCORES: Final = Word(
-    "Nobody has judged this yet. Feedback: haechi.score(…) in the application.",
-    "아직 평가가 없습니다. 애플리케이션에서 haechi.score(…)로 피드백을 보낼 수 있습니다.",
+    "Nobody has judged this yet. Use the thumbs of a span, haechi.score(…), or POST /api/v1/scores.",
+    "아직 평가가 없습니다. 스팬의 좋아요/싫어요 단추나 haechi.score(…), POST /api/v1/scores로 평가할 수 있습니다.",
 )
 SCORE: Final = Word("Score", "점수")
 VALUE: Final = Word("Value", "값")
@@ -102,6 +102,10 @@ LASTED: Final = Word("Lasted", "지속 시간")
 DAYS_ACTIVE: Final = Word("Days active", "활동 일수")
 P95: Final = Word("p95 latency", "p95 지연 시간")
 FEEDBACK: Final = Word("Feedback", "피드백")
+THUMBS_UP: Final = Word("Good", "좋아요")
+THUMBS_DOWN: Final = Word("Bad", "싫어요")
+SAVED: Final = Word("Saved", "저장했습니다")
+NOT_SAVED: Final = Word("Not saved", "저장하지 못했습니다")
 THUMBS: Final = Word("{up} thumbs up, {down} thumbs down", "좋아요 {up}, 싫어요 {down}")
 HALLUCINATIONS: Final = Word("Hallucinations", "환각")
 PER_DAY: Final = Word("Cost per day", "일별 비용")

@@ -165,7 +165,8 @@ class _SpanBlock:
 
     def show(self, answer: _Opened) -> None:
         """Draw it."""
-        self._element.set_content(span_view(answer.span, self._view.state, self._view.t) if answer.span else Html(""))
+        view = self._view
+        self._element.set_content(span_view(answer.span, view.state, view.caller, view.t) if answer.span else Html(""))
 
     def fail(self, error: Exception) -> None:
         """Say why there is none."""

@@ -29,6 +29,7 @@
 
   // --- links, buttons, forms --------------------------------------------------------------------------------
   const refresh = () => tell("refresh", "");
+  haechi.refresh = refresh;
   const help = (open) => {
     const dialog = find("#h-help");
     if (open ?? !dialog.open) dialog.showModal();
