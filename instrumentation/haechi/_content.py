@@ -54,7 +54,9 @@ class Content:
     def listed(self, items: list[str]) -> str | None:
         """Return a list of JSON texts as it may be recorded, None where something in it must be changed."""
         encoded = f"[{','.join(items)}]"
-        return _sound(encoded) if len(encoded) <= self._whole_max else None
+        if len(encoded) > self._whole_max:
+            return None
+        return encoded if encoded.isascii() else _sound(encoded)
 
     def told(self, value: object, chars_max: int | None = None) -> str:
         """Return any value as it may be recorded: text as it is, anything else as JSON; each text cut shorter still."""

@@ -55,32 +55,44 @@ class Prices:
 
     def __init__(self) -> None:
         self._book: PriceBook | None = None
-        self._begun = False
+        self.begun = False
         self._ready = threading.Event()
         self._prices = lru_cache(PRICES_MAX)(self._resolve)
 
     def warm(self) -> None:
         """Begin to read the book, unless that has begun; returns at once."""
-        if not self._begun:
-            self._begun = True  # two threads here at once read the book twice; nothing else happens
+        if not self.begun:
+            self.begun = True  # two threads here at once read the book twice; nothing else happens
             threading.Thread(target=self._load, name="haechi-prices", daemon=True).start()
 
     def before_fork(self) -> None:
         """Let the thread finish: a child forked in the middle of its imports finds modules locked for ever."""
-        if self._begun and self._book is None:
+        if self.begun and self._book is None:
             self._ready.wait(WAIT_S)
 
     def after_fork(self) -> None:
         """Begin again in a child process if the parent's thread had not finished."""
         if self._book is None:
-            self._begun, self._ready = False, threading.Event()
+            self.begun, self._ready = False, threading.Event()
+
+    def add_cost(self, facts: dict[str, Any], at_ns: int) -> None:
+        """Add to a call's span attributes what it cost, where that is known and the provider has not said it."""
+        if names.COST_USD in facts:
+            return
+        try:
+            cost = self.cost_usd(facts, at_ns)
+        except Exception as error:  # noqa: BLE001  the boundary of `_guard`, without its block: this runs at every call
+            _guard.log_once("pricing a call", error)
+        else:
+            if cost is not None:
+                facts[names.COST_USD] = cost
 
     def cost_usd(self, facts: Mapping[str, AttributeValue], at_ns: int) -> float | None:
         """Return what the call with these span attributes cost, in US dollars, or None when that is unknown."""
         told = facts.get
         if not (told(names.USAGE_INPUT_TOKENS) or told(names.USAGE_OUTPUT_TOKENS)):
             return None
-        if self._book is None and not (self._begun and self._ready.wait(WAIT_S)):
+        if self._book is None and not (self.begun and self._ready.wait(WAIT_S)):
             return None
         rates, linear = self._prices(
             told(names.PROVIDER_NAME), told(names.RESPONSE_MODEL), told(names.REQUEST_MODEL), at_ns // MINUTE_NS

@@ -10,13 +10,13 @@ Source: semantic-conventions-genai, metrics ``gen_ai.client.*``; the bucket boun
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from opentelemetry.context import Context, get_current
+from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.util.types import AttributeValue
 
+from haechi import _scope
 from haechi_schemas import attributes as names
 
 WAITING_MAX: Final = 4_096
@@ -36,15 +36,15 @@ _DIMENSIONS: Final = (
 Collected = Literal["here", "elsewhere"] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """What one call has measured, and the context in which it ended."""
+_MEASURED: Final = (
+    *_DIMENSIONS,
+    names.RESPONSE_TIME_TO_FIRST_CHUNK,
+    names.USAGE_INPUT_TOKENS,
+    names.USAGE_OUTPUT_TOKENS,
+)
 
-    dimensions: dict[str, AttributeValue]
-    duration_s: float
-    first_chunk_s: Any
-    tokens: tuple[Any, Any]
-    within: Context
+_Measured = tuple[tuple[Any, ...], float, Context]
+"""What a call says of `_MEASURED`, how long it took in seconds, and the context in which it ended."""
 
 
 class Metrics:
@@ -83,14 +83,7 @@ class Metrics:
         by = self._collected()
         if by is None:
             return
-        told = facts.get
-        measured = _Measured(
-            {name: facts[name] for name in _DIMENSIONS if name in facts},
-            duration_s,
-            told(names.RESPONSE_TIME_TO_FIRST_CHUNK),
-            (told(names.USAGE_INPUT_TOKENS), told(names.USAGE_OUTPUT_TOKENS)),
-            get_current(),
-        )
+        measured = tuple(map(facts.get, _MEASURED)), duration_s, _scope.current()
         if by == "here" and len(self._waiting) < WAITING_MAX:
             self._waiting.append(measured)
         else:
@@ -106,10 +99,11 @@ class Metrics:
         self._waiting.clear()
 
     def _record(self, measured: _Measured) -> None:
-        dimensions, within = measured.dimensions, measured.within
-        self._duration.record(measured.duration_s, dimensions, within)
-        if isinstance(measured.first_chunk_s, float):
-            self._first_chunk.record(measured.first_chunk_s, dimensions, within)
-        for tokens, kind in zip(measured.tokens, ("input", "output"), strict=True):
+        (*values, first_chunk_s, asked, answered), duration_s, within = measured
+        dimensions = {name: value for name, value in zip(_DIMENSIONS, values, strict=True) if value is not None}
+        self._duration.record(duration_s, dimensions, within)
+        if isinstance(first_chunk_s, float):
+            self._first_chunk.record(first_chunk_s, dimensions, within)
+        for tokens, kind in ((asked, "input"), (answered, "output")):
             if isinstance(tokens, int):
                 self._tokens.record(tokens, {**dimensions, names.TOKEN_TYPE: kind}, within)

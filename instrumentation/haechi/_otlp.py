@@ -81,7 +81,8 @@ def _ordinary(span: "ReadableSpan") -> bytes:
     if parent is not None:
         parts += (b"\x22\x08", parent.span_id.to_bytes(8, "big"))
     parts += (_text(0x2A, span.name), _KINDS[span.kind.value], _TIMES(0x39, start, 0x41, end))
-    held: Mapping[str, Any] = getattr(attributes, "_dict", attributes) or {}
+    told = getattr(span, "told", None)  # of a light span
+    held: Mapping[str, Any] = told() if told is not None else getattr(attributes, "_dict", attributes) or {}
     parts += [_attribute(name, value) for name, value in held.items()]
     described = _text(0x12, status.description) if status.description else b""
     code = status.status_code.value
@@ -92,8 +93,7 @@ def _ordinary(span: "ReadableSpan") -> bytes:
 
 def _is_more(span: "ReadableSpan") -> bool:
     """Tell whether a span has events, links, or has lost something."""
-    held = span._attributes  # noqa: SLF001  the same
-    return bool(len(span._events) or len(span._links) or getattr(held, "dropped", 0))  # noqa: SLF001  the same
+    return bool(len(span._events) or len(span._links) or span.dropped_attributes)  # noqa: SLF001  the same
 
 
 _flags_seen: dict[tuple[bool, int], bytes] = {}  # 2 × 256 at most
@@ -142,7 +142,7 @@ def _integer(value: int) -> bytes:
     return b"\x18" + _varint(value & 0xFFFF_FFFF_FFFF_FFFF)
 
 
-def _texts(values: tuple[object, ...]) -> bytes:
+def _texts(values: Sequence[object]) -> bytes:
     told = []
     for value in values:
         if type(value) is not str:
@@ -156,6 +156,7 @@ _VALUES: Final[Mapping[type, Callable[[Any], bytes]]] = {
     int: _integer,
     float: lambda value: _DOUBLE(0x21, value),
     tuple: _texts,
+    list: _texts,
 }
 
 

@@ -17,9 +17,11 @@ from haechi._resource import resource
 if TYPE_CHECKING:
     from opentelemetry.sdk._logs import LoggerProvider
     from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor, TracerProvider
+    from opentelemetry.trace import Tracer
 
     from haechi._export import Pipeline
+    from haechi._light import LightTracer
 
 
 class Own:
@@ -34,6 +36,7 @@ class Own:
         self._loggers: LoggerProvider | None = None
         self._pipeline: Pipeline | None = None
         self._processors: SynchronousMultiSpanProcessor | None = None
+        self.alone = True  # nobody but us sees the spans of our provider
         atexit.register(self._at_exit)
 
     def after_fork(self) -> None:
@@ -58,6 +61,18 @@ class Own:
 
                 self._processors = span_processors(self.pipeline())
             return self._processors
+
+    def add_span_processor(self, processor: "SpanProcessor") -> None:
+        """Add what somebody else does with the spans of our provider."""
+        self.alone = False
+        self.processors().add_span_processor(processor)
+
+    def light(self, tracer: "Tracer") -> "LightTracer | None":
+        """Return what makes light spans where one of our tracers would, None where they would be others."""
+        from haechi._light import light_tracer  # noqa: PLC0415  with the first span
+        from haechi._sdk import SpanQueue  # noqa: PLC0415  the same
+
+        return light_tracer(self.make_tracers(), tracer, SpanQueue(self.pipeline()).take)
 
     def make_tracers(self) -> "TracerProvider":
         """Return our tracer provider."""

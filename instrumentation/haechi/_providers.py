@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from opentelemetry._logs import Logger
     from opentelemetry.sdk.trace import SpanProcessor
 
+    from haechi._light import LightTracer
+
 _SHUT: Final = trace.NoOpTracerProvider()
 _SHUT_METERS: Final = metrics.NoOpMeterProvider()
 _kept: Final = _guard.Kept("choosing a provider")
@@ -47,7 +49,7 @@ class Tracers(trace.ProxyTracerProvider):
     def add_span_processor(self, span_processor: "SpanProcessor") -> None:
         """Add a processor to our own provider."""
         if _state.own is not None:
-            _state.own.processors().add_span_processor(span_processor)
+            _state.own.add_span_processor(span_processor)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what waits; return whether all of it was sent."""
@@ -67,16 +69,23 @@ class Following(trace.ProxyTracer):
         self._scope = scope
         self._provider: trace.TracerProvider = _SHUT
         self._followed: trace.Tracer = trace.NoOpTracer()
+        self._light: LightTracer | None = None
 
     @property
     def _tracer(self) -> trace.Tracer:
         if _state.unchanged() and self._provider is _state.in_force:
             return self._followed
-        provider = _state.provider()
+        provider, own = _state.provider(), _state.own
         if provider is not self._provider:
             self._followed = provider.get_tracer(*self._scope)
+            self._light = own.light(self._followed) if own is not None and provider is own.tracers else None
             self._provider = provider
         return self._followed
+
+    def light(self) -> "LightTracer | None":
+        """Return what makes light spans in this tracer's stead, None where they may not be light."""
+        following, own = self._tracer, _state.own
+        return self._light if following is self._followed and own is not None and own.alone else None
 
 
 class _Instruments(list[Any]):

@@ -61,9 +61,12 @@ class SpanQueue(SpanProcessor):
         """Queue a span that is sampled."""
         context = span.context
         if context is not None and context.trace_flags & 1:
-            size = span_bytes(span)
-            for lane in self._lanes:
-                self._pipeline.put(lane, span, size)
+            self.take(span, span_bytes(span))
+
+    def take(self, span: ReadableSpan, size: int) -> None:
+        """Queue a span of ``size`` bytes."""
+        for lane in self._lanes:
+            self._pipeline.put(lane, span, size)
 
     def shutdown(self) -> None:
         """Send what waits; the pipeline goes on, other providers may use it."""

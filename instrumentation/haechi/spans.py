@@ -10,8 +10,7 @@ Source: semantic-conventions-genai, spans of inference clients.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
@@ -19,9 +18,13 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from haechi import _attributes, _failure, _guard, _runtime, _scope
-from haechi._content import Content
+from haechi._cost import Prices
+from haechi._providers import Following
 from haechi._runtime import Runtime
 from haechi_schemas import attributes as names
+
+if TYPE_CHECKING:
+    from haechi._light import LightSpan
 
 Facts = dict[str, AttributeValue]
 """Attributes of a span, by their canonical names."""
@@ -97,32 +100,55 @@ class Began:
 class Call:
     """One model call, started when it is made; safe to finish from another thread or task."""
 
-    __slots__ = ("_facts", "_first_chunk_ns", "_runtime", "_span", "_start_ns", "_unfinished", "chunks")
+    __slots__ = (
+        "_facts",
+        "_first_chunk_ns",
+        "_light",
+        "_runtime",
+        "_span",
+        "_start_ns",
+        "_unfinished",
+        "chunks",
+        "content",
+    )
 
     def __init__(self, runtime: Runtime, request: Request, began: Began | None = None) -> None:
         self._runtime = runtime
+        self.content = runtime.content  # the setting that holds for this call
         self._start_ns = began.start_ns if began else runtime.clock()
         self._first_chunk_ns: int | None = began.watched.first_chunk_ns if began else None
         self._unfinished = [None]  # holds one item until the end; `pop` is atomic
         self.chunks = began.watched.chunks if began else 0
         within = began.within if began else None
-        around = context.get_current() if within is None else within
-        if (watching := witness(around)) is not None:
+        around = _scope.current() if within is None else within
+        watching: Any = around.get(_WITNESS)
+        if watching is not None:
             watching.operations.add(request.operation)
-        first: Facts = {names.OPERATION_NAME: request.operation, names.PROVIDER_NAME: request.provider}
+        self._facts: Facts = {names.OPERATION_NAME: request.operation, names.PROVIDER_NAME: request.provider}
         name = request.operation
         if request.model:
-            first[names.REQUEST_MODEL] = request.model
+            self._facts[names.REQUEST_MODEL] = request.model
             name = f"{name} {request.model}"
-        first.update(_scope.attributes(around))
-        self._facts = facts = request.attributes
-        self._span = runtime.tracer.start_span(
-            name, within, kind=SpanKind.CLIENT, attributes=first, start_time=self._start_ns
-        )
-        _attributes.put(self._span, facts)
-        facts.update(first)
-        if runtime.prices is not None:
+        self._facts.update(_scope.attributes(around))
+        self._light: LightSpan | None = None
+        self._span = self._begin(name, around, request.attributes)
+        if runtime.prices is not None and not runtime.prices.begun:
             runtime.prices.warm()
+
+    def _begin(self, name: str, around: Context, asked: Facts) -> Span:
+        """Return the span, begun with what is known of the call, and with what is asked of the model."""
+        facts, tracer = self._facts, self._runtime.tracer
+        light = tracer.light() if isinstance(tracer, Following) else None
+        if light is not None:
+            facts.update(asked)
+            below: Any = around.get(_CURRENT)
+            self._light = light.start(name, below, facts, self._start_ns)
+            if self._light is not None:
+                return self._light
+        span = tracer.start_span(name, around, kind=SpanKind.CLIENT, attributes=facts, start_time=self._start_ns)
+        _attributes.put(span, asked)
+        facts.update(asked)
+        return span
 
     @property
     def span(self) -> Span:
@@ -130,18 +156,13 @@ class Call:
         return self._span
 
     @property
-    def content(self) -> Content:
-        """The content setting that holds for this call."""
-        return self._runtime.content
-
-    @property
     def finished(self) -> bool:
         """Whether the call has ended."""
         return not self._unfinished
 
-    def current(self) -> "Inside":
+    def current(self) -> _scope.Inside:
         """Make the call's span the current one, so that what its client library does lies under it."""
-        return Inside(self._span)
+        return _scope.Inside({_CURRENT: self._span, _INSIDE: True})
 
     def chunk(self) -> None:
         """Note that a chunk of a streamed answer has arrived."""
@@ -179,35 +200,25 @@ class Call:
             added.update(_failure.facts(error))
         elif names.ERROR_TYPE in added:  # an answer that says that it is none
             self._span.set_status(Status(StatusCode.ERROR))
-        known = self._facts
-        known.update(added)
-        prices = self._runtime.prices
-        if prices is None:
+        if self._runtime.prices is None:
             added.pop(names.COST_USD, None)
-        elif names.COST_USD not in added and (cost := prices.cost_usd(known, self._start_ns)) is not None:
-            added[names.COST_USD] = cost  # what the provider itself says it was comes first
-        _attributes.put(self._span, added)
+        self._facts.update(added)
+        self._put(added, self._runtime.prices)
         if self._runtime.metrics is not None:
-            self._runtime.metrics.record(known, (end_ns - self._start_ns) / 1e9)
+            self._runtime.metrics.record(self._facts, (end_ns - self._start_ns) / 1e9)
         if error is not None:
             _failure.note(self._span, error)
 
-
-class Inside:
-    """A block in which a call's span is current and further calls are part of it."""
-
-    __slots__ = ("_span",)
-
-    def __init__(self, span: Span) -> None:
-        self._span = span
-
-    def __enter__(self) -> None:
-        _scope.enter_with(self, {_CURRENT: self._span, _INSIDE: True})
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        _scope.leave(self)
+    def _put(self, added: Facts, prices: Prices | None) -> None:
+        """Put on the span what the end has added, and the cost; a light one has the first, and is priced later."""
+        if self._light is None:
+            if prices is not None:
+                prices.add_cost(self._facts, self._start_ns)
+            if names.COST_USD in self._facts:
+                added[names.COST_USD] = self._facts[names.COST_USD]
+            _attributes.put(self._span, added)
+        elif prices is not None:
+            self._light.prices = prices
 
 
 def observing() -> Runtime | None:
@@ -215,7 +226,7 @@ def observing() -> Runtime | None:
     runtime = _runtime.current()
     if runtime is None:
         return None
-    values = context.get_current()
+    values = _scope.current()
     for key in _SUPPRESSED:
         if values.get(key):
             return None

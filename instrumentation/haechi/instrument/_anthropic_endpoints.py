@@ -37,7 +37,7 @@ class _Messages:
     def request(self, instance: Any, kwargs: Kwargs, content: Content) -> Request:
         """Return what is asked."""
         body, server = kwargs["body"], _server(instance)
-        facts = {**server.facts(), **messages.parameters(body), **asked(body, content)}
+        facts = {**server.facts, **messages.parameters(body), **asked(body, content)}
         return Request("chat", server.provider, str(body.get("model") or ""), facts)
 
     def response(self, result: Any, content: Content) -> Facts:
@@ -57,7 +57,7 @@ class _CountTokens:
         """Return what is asked."""
         body, server = kwargs["body"], _server(instance)
         return Request(
-            "count_tokens", server.provider, str(body.get("model") or ""), {**server.facts(), **asked(body, content)}
+            "count_tokens", server.provider, str(body.get("model") or ""), {**server.facts, **asked(body, content)}
         )
 
     def response(self, result: Any, content: Content) -> Facts:
@@ -79,7 +79,7 @@ class _Batch:
         server = _server(instance)
         requests = kwargs["body"].get("requests") or []
         models = {str(field(field(one, "params"), "model") or "") for one in requests}
-        facts = {**server.facts(), names.BATCH_REQUESTS: len(requests)}
+        facts = {**server.facts, names.BATCH_REQUESTS: len(requests)}
         return Request("create_batch", server.provider, models.pop() if len(models) == 1 else "", facts)
 
     def response(self, result: Any, content: Content) -> Facts:
@@ -98,7 +98,7 @@ class _BatchResults:
         """Return what is asked."""
         del content
         server = _server(instance)
-        facts: Facts = {**server.facts(), names.RESPONSE_ID: kwargs["path"].split("/")[-2]}
+        facts: Facts = {**server.facts, names.RESPONSE_ID: kwargs["path"].split("/")[-2]}
         return Request("get_batch_results", server.provider, "", facts)
 
     def response(self, result: Any, content: Content) -> Facts:

@@ -41,7 +41,8 @@ def parameters(kwargs: Mapping[str, Any]) -> Facts:
     choices = kwargs.get("n")
     if isinstance(choices, int) and choices != 1:
         facts[names.REQUEST_CHOICE_COUNT] = choices
-    if (kind := output_type(kwargs.get("response_format"))) is not None:
+    form = kwargs.get("response_format")
+    if form is not None and (kind := output_type(form)) is not None:
         facts[names.OUTPUT_TYPE] = kind
     if kwargs.get("stream") is True:
         facts[names.REQUEST_STREAM] = True
@@ -50,7 +51,7 @@ def parameters(kwargs: Mapping[str, Any]) -> Facts:
 
 def output_type(form: Any) -> str | None:
     """Return the kind of output that a format asks for; a class is a schema."""
-    if form is None or isinstance(form, str):
+    if isinstance(form, str):
         return None
     kind = "json_schema" if isinstance(form, type) else field(form, "type")
     return _OUTPUT_TYPES.get(kind) if isinstance(kind, str) else None
@@ -68,7 +69,7 @@ def asked(kwargs: dict[str, Any], content: Content) -> Facts:
     if not content.on:
         return facts
     facts[names.INPUT_MESSAGES] = messages.conversation(listed(kwargs, "messages"), content)
-    if tools := listed(kwargs, "tools"):
+    if "tools" in kwargs and (tools := listed(kwargs, "tools")):
         facts[names.TOOL_DEFINITIONS] = content.json([messages.tool(tool) for tool in tools])
     return facts
 
@@ -76,9 +77,12 @@ def asked(kwargs: dict[str, Any], content: Content) -> Facts:
 def listed(kwargs: dict[str, Any], name: str) -> list[Any] | tuple[Any, ...]:
     """Return an argument's items. One that can be read once only is replaced by a list: the client reads it too."""
     value = kwargs.get(name)
+    if isinstance(value, (list, tuple)):
+        return value
     if isinstance(value, Iterator):
         value = kwargs[name] = list(value)
-    return value if isinstance(value, list | tuple) else ()
+        return value
+    return ()
 
 
 def answered(response: Any, content: Content) -> Facts:
@@ -119,19 +123,21 @@ _RESPONSE: Final = (
 def usage_facts(usage: Any) -> Facts:
     """Return token counts, and the cost where the server reports it."""
     facts: Facts = {}
-    asked, answered, of_asked, of_answered = _fields(usage, *_USAGE)
-    if isinstance(asked, int):
-        facts[names.USAGE_INPUT_TOKENS] = asked
-    if isinstance(answered, int):
-        facts[names.USAGE_OUTPUT_TOKENS] = answered
-    if (details := of_asked) is not None:
+    own = own_fields(usage)
+    for name, source in _USAGE:
+        value = own[source] if source in own else field(usage, source)
+        if isinstance(value, int):
+            facts[name] = value
+    details = own[_OF_ASKED] if _OF_ASKED in own else field(usage, _OF_ASKED)
+    if details is not None:
         count(facts, names.USAGE_CACHE_READ_TOKENS, details, "cached_tokens")
         count_some(facts, names.USAGE_CACHE_WRITE_TOKENS, details, "cache_write_tokens")
         count_some(facts, names.USAGE_AUDIO_INPUT_TOKENS, details, "audio_tokens")
-    if (details := of_answered) is not None:
+    details = own[_OF_ANSWERED] if _OF_ANSWERED in own else field(usage, _OF_ANSWERED)
+    if details is not None:
         count(facts, names.USAGE_REASONING_TOKENS, details, "reasoning_tokens")
         count_some(facts, names.USAGE_AUDIO_OUTPUT_TOKENS, details, "audio_tokens")
-    if beyond := _beyond(usage):
+    if beyond := _beyond(usage, own):
         if names.USAGE_CACHE_READ_TOKENS not in facts:
             count(facts, names.USAGE_CACHE_READ_TOKENS, beyond, "prompt_cache_hit_tokens")
         if (cost := _reported_cost(beyond)) is not None:
@@ -139,22 +145,21 @@ def usage_facts(usage: Any) -> Facts:
     return facts
 
 
-_USAGE: Final = ("prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details")
+_USAGE: Final = (
+    (names.USAGE_INPUT_TOKENS, "prompt_tokens"),
+    (names.USAGE_OUTPUT_TOKENS, "completion_tokens"),
+)
+_OF_ASKED: Final = "prompt_tokens_details"
+_OF_ANSWERED: Final = "completion_tokens_details"
 
 
-def _fields(source: Any, *keys: str) -> list[Any]:
-    """Return several fields of a mapping or an object, None for those that there are not."""
-    own = own_fields(source)
-    return [own[key] if key in own else field(source, key) for key in keys]
-
-
-def _beyond(usage: Any) -> Any:
+def _beyond(usage: Any, own: Mapping[str, Any]) -> Any:
     """Return where a usage keeps what is not OpenAI's: a client's object keeps it apart, unless it has names for it.
 
     To ask the object itself costs a microsecond for each name that it does not have.
     """
-    extra = getattr(usage, "model_extra", None)
-    return usage if extra is None or "cost" in type(usage).model_fields else extra
+    extra = getattr(usage, "__pydantic_extra__", None)
+    return usage if extra is None or "cost" in own else extra
 
 
 def count(facts: Facts, name: str, source: Any, key: str) -> None:

@@ -48,11 +48,11 @@ class Method:
             azure = self.provider == "openai" and hasattr(client, "_api_version")
             server = server_of(client, "azure.ai.openai" if azure else self.provider)
         facts = self.asked(kwargs, content)
-        facts.update(server.facts())
+        facts.update(server.facts)
         asks = self.asks_usage and "stream" in kwargs and usage.wanted(client, server.provider, kwargs)
         if asks:
             usage.ask(kwargs)
-        return self.made(server.provider, model_of(kwargs), facts, asks=asks)
+        return _Request(self.operation, server.provider, model_of(kwargs), facts, asks)
 
     def made(self, provider: str, model: str, facts: Facts, *, asks: bool) -> Request:
         """Return a request of this operation; ``asks``: also for the usage of its stream."""

@@ -79,17 +79,14 @@ class Server:
     provider: str
     address: str
     port: int | None
-    _facts: Facts = field(init=False, repr=False, compare=False, default_factory=dict)
-
-    def facts(self) -> Facts:
-        """Return the attributes of the address. Not to be changed."""
-        return self._facts
+    facts: Facts = field(init=False, repr=False, compare=False, default_factory=dict)
+    """The attributes of the address. Not to be changed."""
 
     def __post_init__(self) -> None:
         if self.address:
-            self._facts[names.SERVER_ADDRESS] = self.address
+            self.facts[names.SERVER_ADDRESS] = self.address
         if self.port is not None:
-            self._facts[names.SERVER_PORT] = self.port
+            self.facts[names.SERVER_PORT] = self.port
 
 
 def provider_of(host: str, port: int | None, otherwise: str, own: tuple[tuple[str, str], ...] = ()) -> str:
@@ -109,14 +106,15 @@ def server_of(client: Any, otherwise: str) -> Server:
         return known
     url, own, number = getattr(client, "base_url", ""), _own(), id(client)
     server = _server_at(str(url), otherwise, own)
-    _servers[number] = _Known(weakref.ref(client, lambda _: _servers.pop(number, None)), url, own, server)
+    held = "_base_url" if getattr(client, "_base_url", None) is url else "base_url"
+    _servers[number] = _Known(weakref.ref(client, lambda _: _servers.pop(number, None)), held, url, own, server)
     return server
 
 
 def known_server(client: Any) -> Server | None:
     """Return what `server_of` has remembered of a client, None where that is nothing or does not hold any more."""
     known = _servers.get(id(client))
-    if known is None or known.client() is not client or known.url is not getattr(client, "base_url", ""):
+    if known is None or known.client() is not client or known.url is not getattr(client, known.held, ""):
         return None
     runtime = _runtime.current()
     return known.server if runtime is None or known.own is runtime.config.providers else None
@@ -142,9 +140,13 @@ def _server_at(url: str, otherwise: str, own: tuple[tuple[str, str], ...]) -> Se
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Where a client was found to send its requests, and what that was told by."""
+    """Where a client was found to send its requests, and what that was told by.
+
+    ``held``: where the client holds its ``base_url``: OpenAI's goes through four functions to say it.
+    """
 
     client: "weakref.ref[Any]"
+    held: str
     url: Any
     own: tuple[tuple[str, str], ...]
     server: Server

@@ -46,7 +46,7 @@ class _Converse:
 
     def request(self, instance: Any, kwargs: Kwargs, content: Content) -> Request:
         """Return what is asked."""
-        facts = {**_server(instance).facts(), **converse.parameters(kwargs), **converse.asked(kwargs, content)}
+        facts = {**_server(instance).facts, **converse.parameters(kwargs), **converse.asked(kwargs, content)}
         if self._streamed:
             facts[names.REQUEST_STREAM] = True
         return Request("chat", _PROVIDER, str(kwargs.get("modelId") or ""), facts)
@@ -72,7 +72,7 @@ class _Invoke:
         body = kwargs.get("body")
         read = json.loads(body) if isinstance(body, str | bytes | bytearray) else {}
         operation, asked = bodies.asked(read, content)
-        facts = {**_server(instance).facts(), **asked}
+        facts = {**_server(instance).facts, **asked}
         if self._streamed:
             facts[names.REQUEST_STREAM] = True
         guardrail = kwargs.get("guardrailIdentifier")
@@ -97,7 +97,7 @@ class _CountTokens:
     def request(self, instance: Any, kwargs: Kwargs, content: Content) -> Request:
         """Return what is asked."""
         said = (kwargs.get("input") or {}).get("converse") or {}
-        facts = {**_server(instance).facts(), **converse.asked(said, content)}
+        facts = {**_server(instance).facts, **converse.asked(said, content)}
         return Request("count_tokens", _PROVIDER, str(kwargs.get("modelId") or ""), facts)
 
     def response(self, result: Any, content: Content) -> Facts:

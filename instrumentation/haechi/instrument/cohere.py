@@ -32,7 +32,7 @@ class Chat:
     def request(self, instance: Any, kwargs: Kwargs, content: Content) -> Request:
         """Return what is asked."""
         server = _server(instance)
-        facts = {**server.facts(), **cohere.parameters(kwargs)}
+        facts = {**server.facts, **cohere.parameters(kwargs)}
         if self.stream:
             facts[names.REQUEST_STREAM] = True
         if content.on:

@@ -31,7 +31,7 @@ class Generate:
         config = kwargs.get("config")
         server = _server(instance)
         facts = {
-            **server.facts(),
+            **server.facts,
             **google.parameters(config),
             **google.asked(kwargs.get("contents"), config, content),
         }
@@ -61,7 +61,7 @@ class Embed:
     def request(self, instance: Any, kwargs: Kwargs, content: Content) -> Request:
         """Return what is asked."""
         server = _server(instance)
-        facts = {**server.facts(), **google.asked(kwargs.get("contents"), None, content)}
+        facts = {**server.facts, **google.asked(kwargs.get("contents"), None, content)}
         return Request("embeddings", server.provider, str(kwargs.get("model") or ""), facts)
 
     def response(self, result: Any, content: Content) -> Facts:
@@ -88,7 +88,7 @@ class Images:
         """Return what is asked."""
         server = _server(instance)
         config, prompt = kwargs.get("config"), kwargs.get("prompt")
-        facts = {**server.facts(), **google.parameters(config), names.OUTPUT_TYPE: "image"}
+        facts = {**server.facts, **google.parameters(config), names.OUTPUT_TYPE: "image"}
         if isinstance(count := field(config, "number_of_images"), int):
             facts[names.REQUEST_CHOICE_COUNT] = count
         if prompt is not None:
@@ -113,7 +113,7 @@ class Interaction:
         """Return what is asked."""
         server = server_at(instance.sdk_configuration.get_server_details()[0], "gcp.gemini")
         body = _body(kwargs)
-        facts = {**server.facts(), **interactions.parameters(body), **interactions.asked(body, content)}
+        facts = {**server.facts, **interactions.parameters(body), **interactions.asked(body, content)}
         if agent := body.get("agent"):
             facts[names.AGENT_ID] = str(agent)
         if body.get("stream"):

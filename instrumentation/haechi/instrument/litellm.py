@@ -79,7 +79,7 @@ def _said(answer: Any) -> Facts:
 
 
 def _server(base: Any) -> Facts:
-    return server_at(base, "").facts() if isinstance(base, str) and base else {}
+    return server_at(base, "").facts if isinstance(base, str) and base else {}
 
 
 class _Asked(Asked):

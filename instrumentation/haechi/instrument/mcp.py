@@ -155,7 +155,7 @@ def _known_of(session: Any) -> Facts:
     if isinstance(version, str):
         known[names.MCP_PROTOCOL_VERSION] = version
     if transport is not None:
-        known |= server_at(transport.url, "").facts()
+        known |= server_at(transport.url, "").facts
         if transport.session_id:
             known[names.MCP_SESSION_ID] = transport.session_id
     return known

@@ -30,7 +30,7 @@ class Chat:
     def request(self, instance: Any, kwargs: Kwargs, content: Content) -> Request:
         """Return what is asked."""
         server = _server(instance, kwargs.get("server_url"))
-        facts = {**server.facts(), **_parameters(kwargs)}
+        facts = {**server.facts, **_parameters(kwargs)}
         if self.stream:
             facts[names.REQUEST_STREAM] = True
         if content.on:

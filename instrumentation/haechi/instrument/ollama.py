@@ -51,7 +51,7 @@ class Chat:
         """Return what is asked, from the body as it is sent."""
         body = kwargs.get("json") or {}
         server = server_at(str(instance._client.base_url), "ollama")  # noqa: SLF001  there is no public way to it
-        facts = {**server.facts(), **_parameters(body)}
+        facts = {**server.facts, **_parameters(body)}
         if kwargs.get("stream"):
             facts[names.REQUEST_STREAM] = True
         if content.on:
