@@ -75,6 +75,7 @@ class Engine:
         query = Query(
             f"{statement.sql} FORMAT JSON",
             str(uuid.uuid4()),
+            names_settings=statement.is_kept,
             settings={
                 **_SETTINGS,
                 **(_WIDE if statement.is_wide else {}),

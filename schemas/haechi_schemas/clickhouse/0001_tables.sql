@@ -4,7 +4,11 @@
 --   * min_bytes_for_wide_part: an inserted part is one file instead of 130; inserting costs a third.
 --   * min_parts_to_merge_at_once: rows are rewritten less often; merging costs half.
 --   * enable_block_number_column, enable_block_offset_column: a lightweight UPDATE (15 ms) instead of a mutation (1 s).
+--   * index_granularity_bytes: whoever wants one row reads its granule. The default of 10 MiB made looking for a word and
+--     showing what was found twice to four times as dear; a longer index costs nothing on disk.
 --   * ttl_only_drop_parts with daily partitions: old data leaves as whole parts.
+-- The order ends before the time itself: the engine understands a condition on a time as one on its five minutes only
+-- where the time is no key of its own, and read the whole day for an hour of it.
 
 CREATE DATABASE IF NOT EXISTS haechi;
 
@@ -67,7 +71,7 @@ CREATE TABLE IF NOT EXISTS haechi.spans
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(start_time)
-ORDER BY (project, toStartOfFiveMinutes(start_time), service_name, start_time)
+ORDER BY (project, toStartOfFiveMinutes(start_time), service_name)
 TTL toDateTime(ingested_at) + INTERVAL 90 DAY
 SETTINGS
     ttl_only_drop_parts = 1,
@@ -76,6 +80,7 @@ SETTINGS
     fsync_part_directory = 1,
     min_bytes_for_wide_part = 268435456,
     min_parts_to_merge_at_once = 10,
+    index_granularity_bytes = 2097152,
     enable_block_number_column = 1,
     enable_block_offset_column = 1;
 
@@ -105,7 +110,7 @@ CREATE TABLE IF NOT EXISTS haechi.logs
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(timestamp)
-ORDER BY (project, toStartOfFiveMinutes(timestamp), service_name, timestamp)
+ORDER BY (project, toStartOfFiveMinutes(timestamp), service_name)
 TTL toDateTime(ingested_at) + INTERVAL 90 DAY
 SETTINGS
     ttl_only_drop_parts = 1,

@@ -92,8 +92,10 @@ _SETTING_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _REACHES_OUT: Final = re.compile(r"file|(?:ai|AI)[A-Z]\w*")
 _MAY_REACH_OUT: Final = re.compile(r"file|(?i:ai\w|python)")
 
+# use_skip_indexes_on_data_read: where an id can be is found out once, before reading (a trace 14 instead of 18 ms), and
+# the engine remembers where a condition held for no row also when an index was asked.
 ROLES_XML: Final = f"""<clickhouse>
-  <profiles><default/></profiles>
+  <profiles><default><use_skip_indexes_on_data_read>0</use_skip_indexes_on_data_read></default></profiles>
   <quotas><default/></quotas>
   <roles>
     <writer><grants><query>GRANT ALL ON *.*</query></grants></writer>
