@@ -50,13 +50,20 @@ def some_calls(seed: int, count: int = 80) -> list[dict[str, Any]]:
             trace_id=f"{r.randrange(40):032x}",
             session_id=r.choice(["", *IDS]),
             user_id=r.choice(["", *IDS]),
-            start_time=T0_NS + r.randrange(33) * 3_600 * SECOND,
+            start_time=T0_NS + r.randrange(33) * 3_600 * SECOND + n,
             duration_ns=r.choice([1, 10**9]),
             cost_usd=r.choice([None, Decimal("0.5"), Decimal("0.000000000001")]),
             status_code=r.choice(["ok", "error"]),
         )
         for n in range(count)
     ]
+
+
+def lent(rows: list[dict[str, Any]], id_: str, column: str) -> list[dict[str, Any]]:
+    """Those without an id in the traces whose earliest span with one has this."""
+    named = sorted((row for row in rows if row[column]), key=lambda row: row["start_time"])
+    owner = {row["trace_id"]: row[column] for row in reversed(named)}
+    return [row for row in rows if not row[column] and owner.get(row["trace_id"]) == id_]
 
 
 def is_call(row: dict[str, Any]) -> bool:
@@ -87,18 +94,20 @@ ORDERS += [("users", order) for order in ("newest", "dearest", "requests", "erro
 def test_pages_show_each_once_in_order_with_its_own_figures(
     api: Answering, seed: int, limit: int, route_and_order: tuple[str, str]
 ) -> None:
-    """Whatever its id looks like; sums are exact, spans without an id belong to nobody."""
+    """Whatever its id looks like; sums are exact, spans without an id belong to whom their trace names."""
     route, order = route_and_order
     rows = some_calls(seed)
     api.fill(rows)
     column, name = ("session_id", "session") if route == "sessions" else ("user_id", "user")
     by_id = {i: [row for row in rows if row[column] == i] for i in {row[column] for row in rows} - {""}}
+    whole = {i: [*own, *lent(rows, i, column)] for i, own in by_id.items()}
     found = pages(api, route, limit=limit, order=order)
     assert sorted(one[name] for one in found) == sorted(by_id)
-    places = [PLACES[order](by_id[one[name]]) for one in found]
+    meant = whole if order in {"requests", "errors", "dearest"} else by_id
+    places = [PLACES[order](meant[one[name]]) for one in found]
     assert places == sorted(places, reverse=True)
     for one in found:
-        own = by_id[one[name]]
+        own = whole[one[name]]
         assert one["requests"] == sum(map(is_call, own))
         assert one["errors"] == PLACES["errors"](own)
         assert one["traces"] == len({row["trace_id"] for row in own})
@@ -152,6 +161,43 @@ def test_a_session_is_a_timeline_of_traces(api: Answering) -> None:
     (listed,) = [s for s in api.get("sessions")["sessions"] if s["session"] == "s"]
     assert listed["first_question_excerpt"] == "얼마예요?"
     assert {k: v for k, v in listed.items() if k in shown} == {k: v for k, v in shown.items() if k in listed}
+
+
+def rooted(number: int, people: dict[str, str], **columns: Any) -> list[dict[str, Any]]:
+    """A trace whose root alone carries the ids, as many libraries write it; its two calls cost a millionth each."""
+    own = {"trace_id": f"{number:032x}", **columns}
+    root = span(3 * number, **own, **people, name="ask", duration_ns=9 * SECOND)
+    below = {**own, "parent_span_id": f"{3 * number:016x}"}
+    texts = {"input_messages": said("user", f"질문 {number}"), "output_messages": said("assistant", "답")}
+    return [root, call(3 * number + 1, **below, **texts), call(3 * number + 2, **below, status_code="error")]
+
+
+def test_calls_below_a_root_with_the_ids_belong_to_them(api: Answering) -> None:
+    """In lists, views, orders and with filters, one as the other; a call with an id of its own belongs there alone."""
+    rows = [*rooted(1, {"session_id": "s", "user_id": "u"}), *rooted(2, {"session_id": "s", "user_id": "u"})]
+    rows += [call(20, session_id="t", user_id="v"), call(21, trace_id=f"{1:032x}", session_id="t", user_id="v")]
+    rows += [*rooted(9, {}), *rooted(10, {"session_id": "s", "user_id": "u"}, project="other")]
+    api.fill(rows, [score(1, name="quality", value=0.5)])
+    figures = ("requests", "errors", "traces", "failed_traces", "input_tokens", "cost_usd", "avg_quality_score")
+    for route, (first, second) in {"sessions": ("s", "t"), "users": ("u", "v")}.items():
+        for order in ("requests", "errors", "newest", "dearest"):
+            listed = api.get(route, "default", order=order)[route]
+            assert {one[route[:-1]] for one in listed} == {first, second}
+        assert [one[route[:-1]] for one in api.get(route, "default", order="dearest")[route]] == [first, second]
+        assert [one[route[:-1]] for one in api.get(route, "default", model="gpt-4o")[route]] == [second, first]
+        listed = {one[route[:-1]]: one for one in listed}
+        for name, told in ((first, [4, 2, 2, 2, 400, "0.000004"]), (second, [2, 0, 2, 0, 200, "0.000002"])):
+            shown = api.get(f"{route}/{name}", "default")
+            assert [shown[k] for k in figures] == [listed[name][k] for k in figures] == [*told, 0.5]
+    (met,) = api.get("users/u", "default")["newest_sessions"]
+    assert (met["session"], met["requests"], met["cost_usd"]) == ("s", 4, "0.000004")
+    assert api.get("users/u", "default")["model_distribution"][0]["requests"] == 4
+    timeline = api.get("sessions/s", "default")["timeline"]
+    assert [(one["requests"], one["spans"], one["name"], one["input_excerpt"]) for one in timeline] == [
+        (2, 3, "ask", "질문 1"),
+        (2, 3, "ask", "질문 2"),
+    ]
+    assert api.get("sessions", "default")["sessions"][1]["first_question_excerpt"] == "질문 1"
 
 
 def test_a_long_session_is_cut_and_says_so(api: Answering) -> None:

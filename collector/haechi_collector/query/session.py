@@ -1,7 +1,8 @@
 """One session: its traces in the order of their start, what was asked and answered, and how it was judged.
 
-Guarantee: of the caller's project alone. Figures are of the spans that carry the session's id; the traces shown are
-its earliest up to a limit, and the number of those left out is told. Texts and judgements are read for those alone.
+Guarantee: of the caller's project alone. Figures are of the spans that belong to the session (`belonging`); the traces
+shown are its earliest up to a limit, and the number of those left out is told. Texts and judgements are read for those
+alone.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from haechi_collector.query import judgements, limits
+from haechi_collector.query.belonging import Belonging
 from haechi_collector.query.engine import Engine, Row
 from haechi_collector.query.figures import END, call_sql
 from haechi_collector.query.money import text_of
@@ -52,13 +54,13 @@ async def session(engine: Engine, id_: str, scope: Scope, limit: int) -> dict[st
 
 
 def _spans(id_: str, scope: Scope, values: Values) -> str:
-    return f"{scope.spans(values)} AND session_id = {values.text(id_)}"
+    return Belonging(COLUMN, lambda name: f"{name} = {values.text(id_)}", scope).few(values)
 
 
 def _totals(id_: str, scope: Scope) -> Statement:
     values = Values()
     columns = ", ".join(session_measures(values))
-    return Statement(f"SELECT {columns} FROM spans WHERE {_spans(id_, scope, values)}", values.bound)  # noqa: S608  bound values
+    return Statement(f"SELECT {columns} FROM {_spans(id_, scope, values)}", values.bound)  # noqa: S608  bound values
 
 
 def _traces(id_: str, scope: Scope, limit: int) -> Statement:
@@ -76,7 +78,7 @@ def _traces(id_: str, scope: Scope, limit: int) -> Statement:
         f" countIf({call} AND cost_source = 'unpriced') AS unpriced"
     )
     tail = f"GROUP BY trace_id ORDER BY begin, trace_id LIMIT {values.number(limit)}"
-    return Statement(f"SELECT {columns} FROM spans WHERE {_spans(id_, scope, values)} {tail}", values.bound)  # noqa: S608  bound values
+    return Statement(f"SELECT {columns} FROM {_spans(id_, scope, values)} {tail}", values.bound)  # noqa: S608  bound values
 
 
 def _said(id_: str, scope: Scope, ids: Sequence[str]) -> Statement:
@@ -85,9 +87,8 @@ def _said(id_: str, scope: Scope, ids: Sequence[str]) -> Statement:
         "trace_id, argMinIf(left(input_messages, 4000), start_time, input_messages != '') AS asked,"
         " argMaxIf(left(output_messages, 4000), start_time, output_messages != '') AS answered"
     )
-    where = (
-        f"{_spans(id_, scope, values)} AND {_among(ids, values)} AND (input_messages != '' OR output_messages != '')"
-    )
+    own = f"session_id IN ('', {values.text(id_)}) AND (input_messages != '' OR output_messages != '')"
+    where = f"{scope.spans(values)} AND {_among(ids, values)} AND {own}"
     return Statement(f"SELECT {columns} FROM spans WHERE {where} GROUP BY trace_id", values.bound)  # noqa: S608  bound values
 
 

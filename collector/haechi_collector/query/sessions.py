@@ -1,8 +1,7 @@
 """Which sessions: a page of them with what each came to, how it was judged, and how it began.
 
-Guarantee: as `listed`; figures (`figures`) are of all spans in the window that carry the session's id, the same that
-the filter ``session`` finds on every route, and not only of those that met the filters. Texts are read for the page's
-sessions alone.
+Guarantee: as `listed`; figures (`figures`) are of all spans in the window that belong to the session, and not only of
+those that met the filters. Texts are read for the page's sessions alone.
 """
 
 import asyncio
@@ -13,7 +12,7 @@ from typing import Any, Final
 from haechi_collector.query import judgements
 from haechi_collector.query.engine import Engine, Row
 from haechi_collector.query.figures import call_sql, figures, measures
-from haechi_collector.query.listed import ListQuestion, Page, among, in_order, page_of
+from haechi_collector.query.listed import ListQuestion, Page, belonging, in_order, page_of
 from haechi_collector.query.scope import Scope
 from haechi_collector.query.series import iso
 from haechi_collector.query.statement import Statement, Values
@@ -62,9 +61,9 @@ def session_of(row: Row) -> dict[str, Any]:
 
 
 def session_measures(values: Values) -> tuple[str, ...]:
-    """Return SQL over the spans of a session for `session_of`."""
+    """Return SQL over the spans of a session (`belonging`) for `session_of`."""
     return (
-        "any(session_id) AS session",
+        "any(owner) AS session",
         "argMaxIf(user_id, start_time, user_id != '') AS user",
         f"argMinIf(trace_id, start_time, {call_sql(values)}) AS first_trace",
         *measures(values),
@@ -73,9 +72,9 @@ def session_measures(values: Values) -> tuple[str, ...]:
 
 def _figures(scope: Scope, page: Page) -> Statement:
     values = Values()
-    columns = ", ".join(["toString(sipHash64(session_id)) AS hash", *session_measures(values)])
-    where = f"{scope.spans(values)} AND {among(COLUMN, page.hashes, values)}"
-    return Statement(f"SELECT {columns} FROM spans WHERE {where} GROUP BY session_id", values.bound)  # noqa: S608  bound values
+    columns = ", ".join(["toString(sipHash64(owner)) AS hash", *session_measures(values)])
+    source = belonging(COLUMN, page, scope, values)
+    return Statement(f"SELECT {columns} FROM {source} GROUP BY owner", values.bound)  # noqa: S608  bound values
 
 
 async def _first_questions(engine: Engine, scope: Scope, rows: Sequence[Row]) -> dict[str, str]:

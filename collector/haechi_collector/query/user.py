@@ -1,8 +1,8 @@
 """One user: what was used and spent, day by day, with which models, in which sessions.
 
-Guarantee: of the caller's project alone, of the spans that carry the user's id. Days are those of UTC; one without
-spans is absent. The days add up to the totals, to the last digit of the cost; the newest sessions are shown up to
-`limits.USER_SESSIONS_MAX`, the number of all is among the totals.
+Guarantee: of the caller's project alone, of the spans that belong to the user (`belonging`). Days are those of UTC;
+one without spans is absent. The days add up to the totals, to the last digit of the cost; the newest sessions are shown
+up to `limits.USER_SESSIONS_MAX`, the number of all is among the totals.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from haechi_collector.query import judgements, limits
+from haechi_collector.query.belonging import Belonging, is_whole
 from haechi_collector.query.engine import Engine, Row
 from haechi_collector.query.figures import call_sql
 from haechi_collector.query.money import text_of
@@ -41,11 +42,12 @@ async def user(engine: Engine, id_: str, scope: Scope) -> dict[str, Any] | None:
     Raises:
         TooExpensive, StoreUnavailable, StoreError: as `Engine.ask`.
     """
+    whole = await is_whole(engine, COLUMN, scope)
     told, days, models, met, judged = await asyncio.gather(
-        engine.ask(_totals(id_, scope)),
-        engine.ask(_grouped(id_, scope, _DAYS)),
-        engine.ask(_grouped(id_, scope, _MODELS)),
-        engine.ask(_grouped(id_, scope, _SESSIONS)),
+        engine.ask(_totals(id_, scope, whole=whole)),
+        engine.ask(_grouped(id_, scope, _DAYS, whole=whole)),
+        engine.ask(_grouped(id_, scope, _MODELS, whole=whole)),
+        engine.ask(_grouped(id_, scope, _SESSIONS, whole=whole)),
         judgements.judged_one(engine, COLUMN, id_, scope),
     )
     total = told.rows[0]
@@ -67,17 +69,17 @@ async def user(engine: Engine, id_: str, scope: Scope) -> dict[str, Any] | None:
     }
 
 
-def _spans(id_: str, scope: Scope, values: Values) -> str:
-    return f"{scope.spans(values)} AND user_id = {values.text(id_)}"
+def _spans(id_: str, scope: Scope, values: Values, *, whole: bool) -> str:
+    return Belonging(COLUMN, lambda name: f"{name} = {values.text(id_)}", scope, whole).few(values)
 
 
-def _totals(id_: str, scope: Scope) -> Statement:
+def _totals(id_: str, scope: Scope, *, whole: bool) -> Statement:
     values = Values()
     columns = ", ".join(user_measures(values))
-    return Statement(f"SELECT {columns} FROM spans WHERE {_spans(id_, scope, values)}", values.bound)  # noqa: S608  bound values
+    return Statement(f"SELECT {columns} FROM {_spans(id_, scope, values, whole=whole)}", values.bound)  # noqa: S608  bound values
 
 
-def _grouped(id_: str, scope: Scope, by: _By) -> Statement:
+def _grouped(id_: str, scope: Scope, by: _By, *, whole: bool) -> Statement:
     values = Values()
     call = call_sql(values)
     columns = (
@@ -87,9 +89,9 @@ def _grouped(id_: str, scope: Scope, by: _By) -> Statement:
         " sum(input_tokens) AS input, sum(output_tokens) AS output, sum(cost_usd) AS cost,"
         f" countIf({call} AND cost_source = 'unpriced') AS unpriced"
     )
-    where = f"{_spans(id_, scope, values)} AND {by.only.format(call=call)}"
+    source = f"{_spans(id_, scope, values, whole=whole)} WHERE {by.only.format(call=call)}"
     tail = f"GROUP BY key ORDER BY {by.order} LIMIT {by.limit}"
-    return Statement(f"SELECT {columns} FROM spans WHERE {where} {tail}", values.bound)  # noqa: S608  bound values
+    return Statement(f"SELECT {columns} FROM {source} {tail}", values.bound)  # noqa: S608  bound values
 
 
 def _figures(row: Row) -> dict[str, Any]:

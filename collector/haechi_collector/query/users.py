@@ -1,7 +1,7 @@
 """Which users: a page of them with what each did and cost, and how it was judged.
 
-Guarantee: as `listed`; figures (`figures`) are of all spans in the window that carry the user's id, the same that the
-filter ``user`` finds on every route. Days are those of UTC.
+Guarantee: as `listed`; figures (`figures`) are of all spans in the window that belong to the user. Days are those of
+UTC.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any, Final
 from haechi_collector.query import judgements
 from haechi_collector.query.engine import Engine, Row
 from haechi_collector.query.figures import figures, measures
-from haechi_collector.query.listed import ListQuestion, Page, among, in_order, page_of
+from haechi_collector.query.listed import ListQuestion, Page, belonging, in_order, page_of
 from haechi_collector.query.scope import Scope
 from haechi_collector.query.series import iso
 from haechi_collector.query.statement import Statement, Values
@@ -43,9 +43,9 @@ async def users(engine: Engine, question: ListQuestion) -> dict[str, Any]:
 
 
 def user_measures(values: Values) -> tuple[str, ...]:
-    """Return SQL over the spans of a user for `user_of`."""
+    """Return SQL over the spans of a user (`belonging`) for `user_of`."""
     return (
-        "any(user_id) AS user",
+        "any(owner) AS user",
         "uniqExact(toDate(start_time)) AS days",
         "uniqExactIf(session_id, session_id != '') AS sessions",
         *measures(values),
@@ -59,6 +59,6 @@ def user_of(row: Row) -> dict[str, Any]:
 
 def _figures(scope: Scope, page: Page) -> Statement:
     values = Values()
-    columns = ", ".join(["toString(sipHash64(user_id)) AS hash", *user_measures(values)])
-    where = f"{scope.spans(values)} AND {among(COLUMN, page.hashes, values)}"
-    return Statement(f"SELECT {columns} FROM spans WHERE {where} GROUP BY user_id", values.bound)  # noqa: S608  bound values
+    columns = ", ".join(["toString(sipHash64(owner)) AS hash", *user_measures(values)])
+    source = belonging(COLUMN, page, scope, values)
+    return Statement(f"SELECT {columns} FROM {source} GROUP BY owner", values.bound)  # noqa: S608  bound values
