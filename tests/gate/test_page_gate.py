@@ -145,6 +145,23 @@ def test_a_browser_logs_in_and_is_back_where_it_wanted_to_go(path: str, site: Si
         assert browser.get(path).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en-US,en;q=0.9", ['lang="en"', "Log in", "This key does not let you in", "lacks the scope read"]),
+        ("ko-KR,ko;q=0.9", ['lang="ko"', "로그인", "이 API 키에는 권한이 없습니다", "<code>read</code> 권한"]),
+    ],
+)
+def test_the_form_speaks_the_browsers_language(language: str, words: list[str], site: Site) -> None:
+    """Its own words and why a key was refused; the message that names the key's id stays beside it."""
+    headers = {**BROWSER, "Accept-Language": language}
+    with httpx2.Client(base_url=f"http://{site.collector.web}", trust_env=False, headers=headers) as browser:
+        shown = [browser.get("/").text]
+        shown += [browser.post("/login", data={"key": key, "next": "/"}).text for key in (site.keys["sender"], "x")]
+    assert [word for word in words if word not in "".join(shown)] == []
+    assert "haechi keys create --project NAME --scope read" in shown[0]
+
+
 def test_programs_get_no_form(site: Site) -> None:
     """Whoever asks the API, SQL or metrics gets an error of theirs, a browser's address line too."""
     for path in ("/api/v1/summary", "/sql", "/metrics", "/openapi.json"):

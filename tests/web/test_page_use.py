@@ -175,6 +175,24 @@ def test_a_korean_browser_gets_korean(site: Answering, browser: Browser) -> None
     with browser.new_context(locale="ko-KR") as context:
         visit = Visit(context.new_page(), site.url).open(f"/latency?{WINDOW}")
         assert visit.page.locator("h1").inner_text() == "지연 시간"
+        visit.open("/?from=yesterday")
+        banner = visit.page.locator(".h-banner [role=alert]")
+        assert banner.locator("strong").inner_text() == "from 값이 올바르지 않습니다"
+        assert "is no time" in banner.locator("[lang=en]").inner_text()
+
+
+def test_what_a_korean_page_says_of_itself_is_korean(site: Answering, browser: Browser) -> None:
+    """The ways to spend less and the forecast's remark too; names, numbers and messages of the API stay as they are."""
+    with browser.new_context(locale="ko-KR") as context:
+        visit = Visit(context.new_page(), site.url).open(f"/costs?{WINDOW}")
+        ways = visit.page.locator(".h-way")
+        told = [
+            ways.nth(n).locator(part).inner_text() for n in range(ways.count()) for part in ("h3", ".h-hint >> nth=-1")
+        ]
+        names = ways.locator("dt").all_inner_texts()
+        assert ways.count() > 0
+        assert [text for text in [*told, *names] if not re.search("[가-힣]", text)] == []
+        assert "예측할 수 없음: 온전한 하루의 기록이" in visit.page.locator(".h-lead").inner_text()
 
 
 def test_a_click_in_a_chart_leads_to_the_traces_behind_it(visit: Visit) -> None:

@@ -20,9 +20,10 @@ def words() -> Iterator[tuple[str, Word]]:
     for module in pkgutil.iter_modules(web.__path__):
         if module.name.startswith("words"):
             for name, value in vars(importlib.import_module(f"haechi_collector.web.{module.name}")).items():
-                for word in value.values() if isinstance(value, Mapping) else [value]:
-                    if isinstance(word, Word):
-                        yield f"{module.name}.{name}", word
+                for one in value.values() if isinstance(value, Mapping) else [value]:
+                    for word in one if isinstance(one, tuple) and not isinstance(one, Word) else [one]:
+                        if isinstance(word, Word):
+                            yield f"{module.name}.{name}", word
 
 
 @pytest.mark.parametrize(("name", "word"), [pytest.param(*pair, id=pair[0]) for pair in words()])

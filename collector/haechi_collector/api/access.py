@@ -99,7 +99,7 @@ class Access:
             if path in BARE:
                 return None
             if isinstance(error, Unauthenticated) and _is_shown(path, method, headers):
-                return form("", target_of(scope), 401)
+                return form(None, target_of(scope), 401, headers)
             return _refused(path, error)
         return None
 
@@ -111,7 +111,7 @@ class Access:
             try:
                 self._gate.admit(key, KeyScope.READ)
             except (Denied, OverQuota) as error:
-                return form(str(error), target, refusal_of(error)[0])
+                return form(error, target, refusal_of(error)[0], Headers(scope=scope))
         response = RedirectResponse(target, 303)
         response.headers["set-cookie"] = cookie(key, is_secure=scope["scheme"] == "https")
         return response

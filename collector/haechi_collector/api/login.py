@@ -9,11 +9,15 @@ from http.cookies import Morsel, SimpleCookie
 from typing import Final
 from urllib.parse import parse_qs, quote
 
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope
 
+from haechi_collector.errors import HaechiError
 from haechi_collector.gate.credentials import COOKIE
 from haechi_collector.limits import LOGIN_BYTES_MAX, LOGIN_NEXT_CHARS_MAX, LOGIN_S
+from haechi_collector.web.language import Translator, preferred
 from haechi_collector.web.login import login_page
 
 LOGIN: Final = "/login"
@@ -32,11 +36,13 @@ _LOCAL: Final = re.compile(r"/(?![/\\])[!-~]*")
 """A path of this origin. Browsers take ``//host`` and ``/\\host`` for another one, and skip control characters."""
 
 
-def form(message: str, target: str, status: int) -> Response:
-    """Return the form; ``message`` says why a key was refused, ``target`` is where to go with a good one."""
+def form(error: HaechiError | None, target: str, status: int, headers: Headers) -> Response:
+    """Return the form in the browser's language; ``error`` says why a key was refused, ``target`` where to go then."""
+    cookies = cookie_parser(headers.get("cookie", ""))
+    language = preferred(cookies.get("haechi_language", ""), headers.get("accept-language", ""))
     # A browser shows the form of the body when it is not told of a password that it could ask for.
-    headers = {"WWW-Authenticate": 'Bearer realm="Haechi"'} if status == 401 else {}
-    return HTMLResponse(login_page(message, target), status, {**headers, **_HEADERS})
+    asked = {"WWW-Authenticate": 'Bearer realm="Haechi"'} if status == 401 else {}
+    return HTMLResponse(login_page(error, target, Translator(language)), status, {**asked, **_HEADERS})
 
 
 def target_of(scope: Scope) -> str:

@@ -1,6 +1,6 @@
 """What ``/api/v1/costs/forecast`` answers, for the OpenAPI."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,4 +52,8 @@ class Forecast(_Answer):
     )
     method: str | None = Field(examples=["weekday profile on a damped level"])
     based_on_days: int = Field(description="Whole days of history that the forecast rests on", examples=[56])
+    outlier_days: int = Field(description="Days of the history that were far from what is usual", examples=[0])
+    reason_code: Literal["no_prices", "no_history", "short_history", "one_outlier", "outliers"] | None = Field(
+        description="`reason` for programs", examples=[None]
+    )
     reason: str | None = Field(description="Why there is no forecast, or what to mind about it", examples=[None])

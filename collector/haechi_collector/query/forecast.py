@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 from haechi_collector.query.engine import Engine
 from haechi_collector.query.forecast_model import CONFIDENCE, DAYS_MIN, RHYTHM_DAYS_MIN, Prediction, predict
@@ -59,7 +59,7 @@ async def forecast(engine: Engine, question: ForecastQuestion) -> dict[str, Any]
         **_budget(question.budget, known, prediction, coming),
         "method": prediction.method if prediction else None,
         "based_on_days": len(history),
-        "reason": _reason(known, len(history), prediction),
+        **_remark(known, len(history), prediction),
     }
 
 
@@ -134,20 +134,31 @@ def _when(left: float, prediction: Prediction, coming: list[_Coming], side: int)
     return None
 
 
-def _reason(known: Spend, days: int, prediction: Prediction | None) -> str | None:
+REASONS: Final = {
+    "no_prices": "no request of the history has a price",
+    "no_history": f"{{days}} whole days of history; a forecast needs {DAYS_MIN}",
+    "short_history": "{days} whole days of history; forecasts of the past, which tell a method's errors, need "
+    f"{RHYTHM_DAYS_MIN}",
+    "one_outlier": "1 day of the history was far from what is usual and is left out",
+    "outliers": "{outliers} days of the history were far from what is usual; as many are expected again",
+}
+"""What is to be minded about a forecast, or why there is none, by its code."""
+
+
+def _remark(known: Spend, days: int, prediction: Prediction | None) -> dict[str, Any]:
+    code, outliers = _code(known, days, prediction), prediction.outliers if prediction else 0
+    reason = REASONS[code].format(days=days, outliers=outliers) if code else None
+    return {"outlier_days": outliers, "reason_code": code, "reason": reason}
+
+
+def _code(known: Spend, days: int, prediction: Prediction | None) -> str | None:
     if known.unpriced_hours and not known.hours:
-        return "no request of the history has a price"
+        return "no_prices"
     if prediction is None:
-        return f"{days} whole days of history; a forecast needs {DAYS_MIN}"
+        return "no_history"
     if days < RHYTHM_DAYS_MIN:
-        return (
-            f"{days} whole days of history; forecasts of the past, which tell a method's errors, need {RHYTHM_DAYS_MIN}"
-        )
-    if prediction.outliers == 1:
-        return "1 day of the history was far from what is usual and is left out"
-    if prediction.outliers:
-        return f"{prediction.outliers} days of the history were far from what is usual; as many are expected again"
-    return None
+        return "short_history"
+    return {0: None, 1: "one_outlier"}.get(prediction.outliers, "outliers")
 
 
 def _estimate(value: float) -> str | None:

@@ -16,6 +16,7 @@ from haechi_collector.web.html import Html, tag
 from haechi_collector.web.language import Translator
 from haechi_collector.web.state import State
 from haechi_collector.web.view import Block, Chart, Markup, Options, Point, Question
+from haechi_collector.web.words_errors import told
 
 logger = logging.getLogger("haechi")
 
@@ -146,7 +147,7 @@ def failure(t: Translator, error: Exception) -> Html:
     why = str(error) if isinstance(error, HaechiError) else ""
     if not isinstance(error, HaechiError):
         logger.error("a question of the page failed", exc_info=error)
-    lead = tag("strong", t(words.FAILED))
+    lead = tag("strong", told(error, t))
     again = tag("button", t(words.TRY_AGAIN), type="button", class_="h-button", data_refresh=True)
     kind = "h-failure h-expensive" if isinstance(error, TooExpensive) else "h-failure"
-    return tag("div", lead, tag("p", why, title=why), again, class_=kind, role="alert")
+    return tag("div", lead, tag("p", why, title=why, lang="en"), again, class_=kind, role="alert")

@@ -1,14 +1,19 @@
-"""The form that asks a browser for an API key. No script, no assets."""
+"""The form that asks a browser for an API key, in its language. No script, no assets."""
 
-import html
 from typing import Final
 
+from haechi_collector.errors import HaechiError
+from haechi_collector.web import words_login as words
+from haechi_collector.web.html import Html, join, tag
+from haechi_collector.web.language import Translator, Word
+from haechi_collector.web.words_errors import told
+
 _PAGE: Final = """<!doctype html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Haechi: log in</title>
+<title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; --ground: #f7f7f6; --surface: #fff; --line: #cfcfcb; --text: #1b1d20;
   --muted: #5b6068; --accent: #1f5fd0; --on-accent: #fff; --bad: #c4314b; }}
@@ -30,26 +35,44 @@ button {{ width: 100%; height: 36px; margin: 12px 0 16px; border: 0; border-radi
 p {{ margin: 0; color: var(--muted); }}
 [role=alert] {{ margin-bottom: 10px; color: var(--bad); }}
 [role=alert]:empty {{ display: none; }}
+[role=alert] small {{ display: block; }}
 code {{ padding: 1px 4px; border-radius: 4px; background: var(--ground); font-size: 12.5px; }}
 </style>
 </head>
 <body>
 <main>
 <h1>Haechi</h1>
-<p role="alert">{message}</p>
+<p role="alert">{refusal}</p>
 <form method="post" action="/login">
 <input name="next" type="hidden" value="{target}">
-<label for="key">API key with the scope <code>read</code></label>
+<label for="key">{label}</label>
 <input id="key" name="key" type="password" autocomplete="current-password" required>
-<button>Log in</button>
+<button>{button}</button>
 </form>
-<p>Make one with <code>haechi keys create --project NAME --scope read</code>.</p>
+<p>{hint}</p>
 </main>
 </body>
 </html>
 """
 
 
-def login_page(message: str, target: str) -> str:
-    """Return the page; ``message`` says why a key was refused, '' for nothing; ``target`` is where to go then."""
-    return _PAGE.format(message=html.escape(message), target=html.escape(target))
+_COMMAND: Final = "haechi keys create --project NAME --scope read"
+
+
+def login_page(error: HaechiError | None, target: str, t: Translator) -> str:
+    """Return the page; ``error`` says why a key was refused, ``target`` is where to go with a good one."""
+    refusal = join([told(error, t), tag("small", str(error), lang="en")]) if error else Html("")
+    return _PAGE.format(
+        language=t.language,
+        title=join(t(words.TITLE)),
+        refusal=refusal,
+        target=join(target),
+        label=_with_code(t, words.KEY, scope="read"),
+        button=join(t(words.LOG_IN)),
+        hint=_with_code(t, words.MAKE_ONE, command=_COMMAND),
+    )
+
+
+def _with_code(t: Translator, word: Word, **codes: str) -> Html:
+    """Return a text whose places are filled with code."""
+    return Html(join(t(word)).format(**{name: tag("code", text) for name, text in codes.items()}))

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 from haechi_collector.web import formats, words
 from haechi_collector.web import words_costs as own
+from haechi_collector.web import words_saving as said
 from haechi_collector.web.html import Html, go, join, tag
+from haechi_collector.web.language import Translator
 from haechi_collector.web.state import State
 from haechi_collector.web.view import View
 from haechi_collector.web.widgets import badge, money
@@ -32,21 +34,17 @@ def _one(view: View, one: Answer) -> Html:
     if one["share_of_cost"]:
         more.append(t(own.OF_COST, share=formats.percent(one["share_of_cost"])))
     facts = [
-        tag("div", tag("dt", name.replace("_", " ").removesuffix(" usd")), tag("dd", _fact(name, value)))
+        tag("div", tag("dt", t(said.FACTS[name])), tag("dd", _fact(name, value)))
         for name, value in list(one["evidence"].items())[:_EVIDENCE_MAX]
         if isinstance(value, str | int | float)
     ]
-    notes = (
-        tag("p", f"{t(own.ASSUMPTIONS)}: {' '.join(one['assumptions'])}", class_="h-hint")
-        if one["assumptions"]
-        else None
-    )
+    notes = tag("p", f"{t(own.ASSUMPTIONS)}: {' '.join(assumptions_of(one, t))}", class_="h-hint")
     return tag(
         "article",
         tag("div", saving, tag("div", " · ".join(more), class_="h-hint"), class_="h-way-money"),
         tag(
             "div",
-            tag("div", badge(t(own.KINDS[one["kind"]])), tag("h3", one["title"]), class_="h-way-head"),
+            tag("div", badge(t(own.KINDS[one["kind"]])), tag("h3", title_of(one, t)), class_="h-way-head"),
             tag("dl", facts, class_="h-evidence"),
             notes,
             go(_traces(view.state, one["traces"]).href, t(words.SEE_TRACES), class_="h-link"),
@@ -54,6 +52,33 @@ def _one(view: View, one: Answer) -> Html:
         class_="h-way",
         data_kind=one["kind"],
     )
+
+
+def title_of(one: Answer, t: Translator) -> str:
+    """Return what a recommendation says; in English it is its ``title``."""
+    told, kind = one["evidence"], one["kind"]
+    service, model = told.get("service"), told["model"] or t(said.NO_MODEL)
+    who = told.get("prompt") or (t(said.OF_SERVICE, service=service) if service else t(said.UNNAMED))
+    match kind:
+        case "prompt_caching":
+            places = {"who": who, "tokens": f"{told['prefix_tokens']:,}", "requests": f"{told['requests']:,}"}
+        case "few_shot":
+            places = {"who": who, "tokens": f"{told['example_tokens']:,}", "examples": told["examples"]}
+        case "repeated_requests":
+            places = {"who": who, **{name: told[name] for name in ("repeats", "requests", "operation")}}
+        case "cheaper_model":
+            places = {"who": who, "cheaper": told["cheaper_model"]}
+        case "paid_errors":
+            places = {"requests": told["requests"], "error": told["error_type"] or t(said.ERROR)}
+        case _:
+            places = {"requests": told["requests"]}
+    word = said.ONE_EXAMPLE if told.get("examples") == 1 else said.TITLES[kind]
+    return t(word, model=model, **places)
+
+
+def assumptions_of(one: Answer, t: Translator) -> list[str]:
+    """Return what a recommendation rests on; in English its ``assumptions``."""
+    return [t(word) for word in said.ASSUMPTIONS[one["kind"]]]
 
 
 def _fact(name: str, value: str | float) -> Html | str:

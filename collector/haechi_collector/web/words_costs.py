@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from haechi_collector.query.forecast import REASONS as REASONS_TOLD
+from haechi_collector.query.forecast_model import DAYS_MIN, RHYTHM_DAYS_MIN
 from haechi_collector.web.language import Word
 
 TOTAL: Final = Word("Total cost", "총비용")
@@ -24,6 +26,22 @@ REACHED_RANGE: Final = Word("between {first} and {last}", "{first}~{last} 사이
 NOT_REACHED: Final = Word("The budget is not reached this month.", "이번 달에는 예산에 도달하지 않습니다.")
 NO_FORECAST: Final = Word("No forecast: {reason}", "예측할 수 없음: {reason}")
 SPENT_SO_FAR: Final = Word("{amount} spent", "{amount} 사용")
+REASONS: Final[Mapping[str, Word]] = {
+    "no_prices": Word(REASONS_TOLD["no_prices"], "지난 기록의 요청 중 가격을 아는 것이 없습니다"),
+    "no_history": Word(
+        REASONS_TOLD["no_history"], f"온전한 하루의 기록이 {{days}}일뿐입니다. 예측하려면 {DAYS_MIN}일이 필요합니다"
+    ),
+    "short_history": Word(
+        REASONS_TOLD["short_history"],
+        f"온전한 하루의 기록이 {{days}}일뿐입니다. 오차를 과거 예측으로 재려면 {RHYTHM_DAYS_MIN}일이 필요합니다",
+    ),
+    "one_outlier": Word(REASONS_TOLD["one_outlier"], "평소와 크게 다른 하루를 빼고 계산했습니다"),
+    "outliers": Word(
+        REASONS_TOLD["outliers"], "평소와 크게 다른 날이 {outliers}일 있었고, 앞으로도 그만큼 있다고 봅니다"
+    ),
+}
+"""What is to be minded about a forecast, by its ``reason_code``."""
+
 RECOMMENDATIONS: Final = Word("Ways to spend less", "비용을 줄이는 방법")
 RECOMMENDATIONS_NOTE: Final = Word(
     "Computed from these requests; the amounts overlap.", "이 요청들에서 계산했으며, 금액은 서로 겹칩니다."

@@ -130,14 +130,21 @@ def _budget(view: View, answer: Answer) -> Html:
 def _reached(view: View, answer: Answer) -> str:
     t = view.t
     if answer["forecast_usd"] is None:
-        return t(own.NO_FORECAST, reason=answer["reason"] or "")
+        return t(own.NO_FORECAST, reason=_remark(view, answer))
     if answer["budget_usd"] is None:
-        return answer["reason"] or t(own.SPENT_SO_FAR, amount=formats.money(answer["spent_usd"]))
+        return _remark(view, answer) or t(own.SPENT_SO_FAR, amount=formats.money(answer["spent_usd"]))
     if answer["budget_reached_on"] is None:
         return t(own.NOT_REACHED)
     text = t(own.REACHED, day=answer["budget_reached_on"])
     first, last = answer["budget_reached_earliest"], answer["budget_reached_latest"]
     return f"{text}, {t(own.REACHED_RANGE, first=first, last=last)}" if first and last and first != last else text
+
+
+def _remark(view: View, answer: Answer) -> str:
+    """Return the reason of a forecast in the reader's language, '' for none."""
+    code = answer["reason_code"]
+    counts = {"days": answer["based_on_days"], "outliers": answer["outlier_days"]}
+    return view.t(own.REASONS[code], **counts) if code else ""
 
 
 def _unpriced(view: View, answer: Answer) -> Html:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Literal
 
 from haechi.client._answer import Answer
 
@@ -39,6 +40,8 @@ class Forecast(Answer):
         budget_reached_latest: by the low end of the interval
         days_until_budget: from the present day; 0 when it is reached already
         based_on_days: whole days of history that the forecast rests on
+        outlier_days: days of the history that were far from what is usual
+        reason_code: `reason` for programs
         reason: why there is no forecast, or what to mind about it
     """
 
@@ -58,4 +61,6 @@ class Forecast(Answer):
     days_until_budget: int | None
     method: str | None
     based_on_days: int
+    outlier_days: int
+    reason_code: Literal["no_prices", "no_history", "short_history", "one_outlier", "outliers"] | None
     reason: str | None
