@@ -31,8 +31,10 @@ def _clean(facts: dict[str, Any]) -> dict[str, Any] | None:
         kind = type(value)
         if kind in _CLEAN:
             continue
-        if kind is not list or not _CLEAN.issuperset(map(type, value)):
+        if (kind is not tuple and kind is not list) or not _CLEAN.issuperset(map(type, value)):
             return None
+        if kind is tuple:
+            continue
         if clean is facts:
             clean = dict(facts)
         clean[name] = tuple(value)

@@ -82,10 +82,10 @@ class Following(trace.ProxyTracer):
             self._provider = provider
         return self._followed
 
-    def light(self) -> "LightTracer | None":
-        """Return what makes light spans in this tracer's stead, None where they may not be light."""
-        following, own = self._tracer, _state.own
-        return self._light if following is self._followed and own is not None and own.alone else None
+    def in_force(self) -> "tuple[trace.Tracer, LightTracer | None]":
+        """Return the tracer that this one follows now, and what makes light spans in its stead where they may be."""
+        tracer, own = self._tracer, _state.own
+        return tracer, self._light if own is not None and own.alone else None
 
 
 class _Instruments(list[Any]):

@@ -137,8 +137,9 @@ class Call:
 
     def _begin(self, name: str, around: Context, asked: Facts) -> Span:
         """Return the span, begun with what is known of the call, and with what is asked of the model."""
-        facts, tracer = self._facts, self._runtime.tracer
-        light = tracer.light() if isinstance(tracer, Following) else None
+        facts, tracer, light = self._facts, self._runtime.tracer, None
+        if isinstance(tracer, Following):
+            tracer, light = tracer.in_force()
         if light is not None:
             facts.update(asked)
             below: Any = around.get(_CURRENT)

@@ -92,7 +92,7 @@ def answered(response: Any, content: Content) -> Facts:
     choices = (own["choices"] if "choices" in own else field(response, "choices")) or ()
     reasons = [reason for choice in choices if isinstance(reason := field(choice, "finish_reason"), str)]
     if reasons:
-        facts[names.RESPONSE_FINISH_REASONS] = reasons
+        facts[names.RESPONSE_FINISH_REASONS] = tuple(reasons)
     if content.on and choices:
         facts[names.OUTPUT_MESSAGES] = messages.answers(choices, content)
     return facts
