@@ -7,6 +7,8 @@
 --   * index_granularity_bytes: whoever wants one row reads its granule. The default of 10 MiB made looking for a word and
 --     showing what was found twice to four times as dear; a longer index costs nothing on disk.
 --   * ttl_only_drop_parts with daily partitions: old data leaves as whole parts.
+--   * start_time in LZ4: every question compares it, which took 20 and takes 12 ms of CPU a day of 1.4 million spans; 0.4 %
+--     more on disk.
 -- The order ends before the time itself: the engine understands a condition on a time as one on its five minutes only
 -- where the time is no key of its own, and read the whole day for an hour of it.
 
@@ -24,7 +26,7 @@ CREATE TABLE IF NOT EXISTS haechi.spans
     service_name LowCardinality(String),
     service_version LowCardinality(String),
     environment LowCardinality(String),
-    start_time DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    start_time DateTime64(9, 'UTC') CODEC(Delta(8), LZ4),
     duration_ns UInt64,
     status_code LowCardinality(String),
     status_message String,
