@@ -121,6 +121,22 @@ def words(text: str) -> set[str]:
     return set("".join(c if c.isdigit() or c in ",.-" else " " for c in text.rstrip(".")).replace(". ", " ").split())
 
 
+def test_answers_are_judged_by_what_they_say(plans: list[TracePlan]) -> None:
+    """The check finds those that contradict their documents, the judge grades them lower, users like them less."""
+    found: dict[str, dict[bool, list[float]]] = {}
+    for plan in plans:
+        wrong = plan.root.children[-1].attributes.get(CONTRADICTS)
+        assert isinstance(wrong, bool) or {one.name for one in plan.verdicts} <= {"user_feedback"}
+        for one in plan.verdicts if isinstance(wrong, bool) else ():
+            found.setdefault(one.name, {}).setdefault(wrong, []).append(one.value)
+    assert (set(found["hallucination"][False]), set(found["hallucination"][True])) == ({0.0}, {1.0})
+    assert len(found["hallucination"][False]) + len(found["hallucination"][True]) > 0.9 * len(plans)
+    assert min(found["quality"][False]) > max(found["quality"][True])
+    assert len(set(found["quality"][False])) > 5
+    assert len(plans) / 5 < sum(map(len, found["quality"].values())) < len(plans) / 2
+    assert statistics.mean(found["user_feedback"][False]) > statistics.mean(found["user_feedback"][True])
+
+
 def test_the_newer_prompt_is_slower_and_better(plans: list[TracePlan]) -> None:
     """A visible difference for the comparison of versions."""
     chats = [s for s in spans(plans, "chat") if CONTRADICTS in s.attributes]

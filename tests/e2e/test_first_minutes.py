@@ -72,6 +72,27 @@ def test_logs_metrics_and_the_exporter_view_are_there(demo: Running) -> None:
     assert {"SpanName", "ServiceName", "SpanAttributes"} == view.keys()
 
 
+def test_answers_are_judged(demo: Running) -> None:
+    """Feedback, quality and hallucinations have figures, and every score stands on a span that is there."""
+
+    def figures() -> list[float | None]:
+        told = httpx2.get(f"http://{demo.web}/api/v1/summary", trust_env=False, timeout=60).json()
+        return [told[name] for name in ("thumbs_up_rate", "avg_quality_score", "hallucination_rate")]
+
+    wait_until(lambda: None not in figures(), 60)
+    up, quality, wrong = figures()
+    assert 0.5 < (up or 0) < 1 > (quality or 0) > 0.7
+    assert 0 < (wrong or 0) < 0.2
+    sources = demo.sql("SELECT DISTINCT name, source, evaluator FROM scores ORDER BY name").splitlines()
+    assert sources == [
+        "hallucination\tclient\tnumber-check",
+        "quality\tjudge\tsupport-judge",
+        "user_feedback\thuman\thaechi.demo",
+    ]
+    lost = "SELECT countIf(span_id NOT IN (SELECT span_id FROM spans)) FROM scores WHERE timestamp < now() - 60"
+    wait_until(lambda: demo.sql(lost) == "0\n")
+
+
 def test_it_is_ready_and_says_so(demo: Running) -> None:
     """Every part is ok, and the metrics balance: accepted = stored + queued + dead."""
     answer = httpx2.get(f"http://{demo.web}/readyz", trust_env=False)

@@ -31,6 +31,7 @@ from requests.adapters import HTTPAdapter
 
 from haechi_collector.access import tls_context
 from haechi_collector.config import ClientAccess
+from haechi_collector.demo.judge import Verdict
 from haechi_collector.demo.plan import APPLICATION, SpanPlan, TracePlan
 from haechi_collector.demo.traffic import NS_PER_S, Release
 from haechi_schemas import attributes as names
@@ -210,20 +211,23 @@ def _log(service: Service, plan: TracePlan, span_plan: SpanPlan, context: Contex
             )
         )
     answered = span_plan.service == APPLICATION and span_plan is plan.root.children[-1]
-    if answered and plan.thumbs_up is not None:
-        service.logger.emit(_thumb(plan.thumbs_up, span_plan.end_ns, context))
+    if answered:
+        for verdict in plan.verdicts:
+            service.logger.emit(_score(verdict, span_plan.end_ns, context))
 
 
-def _thumb(up: bool, time_ns: int, context: Context) -> LogRecord:
+def _score(verdict: Verdict, time_ns: int, context: Context) -> LogRecord:
+    told = {
+        names.EVALUATION_NAME: verdict.name,
+        names.EVALUATION_SCORE_LABEL: verdict.label,
+        names.EVALUATION_EXPLANATION: verdict.explanation,
+        names.SCORE_SOURCE: verdict.source,
+        names.SCORE_EVALUATOR: verdict.evaluator,
+    }
     return LogRecord(
         timestamp=time_ns,
         context=context,
         severity_number=SeverityNumber.INFO,
         event_name=names.EVENT_EVALUATION_RESULT,
-        attributes={
-            names.EVALUATION_NAME: "user_feedback",
-            names.EVALUATION_SCORE_VALUE: float(up),
-            names.EVALUATION_SCORE_LABEL: "thumbs_up" if up else "thumbs_down",
-            names.SCORE_SOURCE: "human",
-        },
+        attributes={names.EVALUATION_SCORE_VALUE: verdict.value, **{k: v for k, v in told.items() if v}},
     )

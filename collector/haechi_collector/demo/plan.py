@@ -7,13 +7,14 @@ Names and shapes are those of the OpenTelemetry GenAI semantic conventions (`hae
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from haechi_collector.demo import corpus, traffic
+from haechi_collector.demo import corpus, judge, traffic
 from haechi_collector.demo.corpus import Topic
+from haechi_collector.demo.judge import Verdict
 from haechi_collector.demo.traffic import NS_PER_S, Model, Prompt, Release
 from haechi_schemas import attributes as names
 
@@ -24,6 +25,8 @@ SEARCH: Final = "doc-search"
 CONTRADICTS: Final = "demo.answer_contradicts_context"
 """Mark of an answer that was made to contradict its documents, so that checks can be measured against the truth."""
 
+_THUMBS_SHARE: Final = 0.2
+_GRADED_SHARE: Final = 0.3
 _PROMPT_NAME: Final = "support-answer"
 _EXPERIMENT: Final = "support-answer-v3"
 
@@ -45,11 +48,11 @@ class SpanPlan:
 
 @dataclass(frozen=True, slots=True)
 class TracePlan:
-    """A request: its release, its root span, and the user's thumb if one was given."""
+    """A request: its release, its root span, and how its answer was judged."""
 
     release: Release
     root: SpanPlan
-    thumbs_up: bool | None
+    verdicts: tuple[Verdict, ...]
 
 
 @dataclass(slots=True)
@@ -106,8 +109,21 @@ def plan_trace(seed: int, number: int, end_ns: int) -> TracePlan:
         children,
     )
     _shift(root, end_ns - root.end_ns)
-    thumb = None if failed or draw.random() > 0.2 else draw.random() < (0.25 if request.contradicts else 0.88)
-    return TracePlan(traffic.pick_release(draw), root, thumb)
+    verdicts = () if failed else tuple(_judged(request, children[-1]))
+    return TracePlan(traffic.pick_release(draw), root, verdicts)
+
+
+def _judged(request: _Request, answer: SpanPlan) -> Iterator[Verdict]:
+    """Yield the thumb of a user in five, the application's own check of every answer, and a judge's grade of some."""
+    draw = request.draw
+    if draw.random() <= _THUMBS_SHARE:
+        yield judge.thumb(up=draw.random() < (0.25 if request.contradicts else 0.88))
+    if answer.attributes[names.RESPONSE_FINISH_REASONS] == ["stop"]:
+        said = json.loads(str(answer.attributes[names.OUTPUT_MESSAGES]))[0]["parts"][0]["content"]
+        documents = [text for _, text in request.topic.documents]
+        yield judge.checked(said, documents)
+        if draw.random() <= _GRADED_SHARE:
+            yield judge.graded(said, documents)
 
 
 def _shift(span: SpanPlan, nanoseconds: int) -> None:
