@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests import filled  # noqa: E402  after the path of the tests
 from tests.openapi.fuzzing import Fuzzer  # noqa: E402
-from tests.questions import answering  # noqa: E402
+from tests.questions import answering, taking  # noqa: E402
 
 
 def main() -> int:
@@ -29,10 +29,12 @@ def main() -> int:
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as directory, answering(Path(directory)) as api:
-        api.fill(filled.spans(), filled.scores())
-        found = Fuzzer(api.url, options.examples, options.seed, filled.IDS)
-        found.run(options.prefix)
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        with taking(directory) as way_in, answering(directory / "store", way_in) as api:
+            api.fill(filled.spans(), filled.scores())
+            found = Fuzzer(api.url, options.examples, options.seed, filled.IDS)
+            found.run(options.prefix)
     requests = sum(sum(one.values()) for one in found.statuses.values())
     figures = {"requests": requests, "seconds": round(time.monotonic() - begun), "wrong": list(found.wrong.values())}
     print(json.dumps({**figures, "statuses": found.statuses}, indent=1, ensure_ascii=False))

@@ -2,20 +2,25 @@
 
 import concurrent.futures
 import socket
+import stat
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import grpc
 import httpx2
 import pytest
+import trustme
 from tests.receive.recording import SERVICES, Doors, RecordingSink, sample
 
 from haechi_collector.errors import SettingError
+from haechi_collector.gate.tls import Tls
 from haechi_collector.receive.admission import Admission
 from haechi_collector.receive.grpc import GrpcReceiver
 from haechi_collector.receive.http import http_app
 from haechi_collector.receive.http_server import serve_http
 from haechi_collector.sink import Accepted, Signal
+from haechi_collector.sockets import short
 
 EXPORT = f"/{SERVICES[Signal.TRACES]}/Export"
 HEAD = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: %d\r\n\r\n"
@@ -42,6 +47,33 @@ def test_a_port_in_use_is_named(taken: int) -> None:
         GrpcReceiver(RecordingSink(), "127.0.0.1", taken, admission, 1000).start()
     with pytest.raises(SettingError, match=f"^http_port = {taken}: .*in use"):
         serve_http(http_app(RecordingSink(), admission, 1000), "127.0.0.1", taken).start()
+
+
+def test_the_collectors_own_processes_come_in_over_a_socket(tmp_path: Path) -> None:
+    """Of this user alone, whatever TLS the port asks for; what was left there is replaced, the end takes it away."""
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    path, sink, pair = folder / "otlp.sock", RecordingSink(), certificate(tmp_path)
+    path.touch()
+    door = serve_http(http_app(sink, Admission(1000), 1000), "127.0.0.1", 0, pair, inside=path)
+    door.start()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with short(folder) as named, httpx2.Client(transport=httpx2.HTTPTransport(uds=f"{named}/otlp.sock")) as client:
+        headers = {"content-type": "application/x-protobuf"}
+        assert client.post("http://localhost/v1/traces", content=BODY, headers=headers).status_code == 200
+    assert len(sink.requests) == 1
+    door.stop(1)
+    assert not path.exists()
+
+
+def certificate(folder: Path) -> Tls:
+    """A server's certificate with which clients must have one too."""
+    authority = trustme.CA()
+    pair = authority.issue_cert("127.0.0.1")
+    blobs = {"ca": authority.cert_pem, "cert": pair.cert_chain_pems[0], "key": pair.private_key_pem}
+    for name, blob in blobs.items():
+        blob.write_to_path(folder / name)
+    return Tls(folder / "cert", folder / "key", folder / "ca")
 
 
 def test_a_second_door_on_the_same_port_is_refused(own: Doors) -> None:
