@@ -15,9 +15,13 @@ Each round asks each contender in turn for the same calls, so that whatever else
 figure is the median over rounds of a contender's CPU minus that of the bare client in the same round. Each launch
 starts the processes anew, because where a process happens to lie in memory alone makes calls 5 % slower or faster.
 
+On a busy machine those figures are 20 µs uncertain. In processes of their own, each contender is therefore also timed
+in place: what a call takes outside the client's method, and the CPU of all other threads, of which the export is one.
+OpenInference does its work inside that method, so that this is no figure of it.
+
 Prints one JSON object per contender and a table: added CPU and time per call and per chunk (µs), resident memory per
-1,000 finished spans (KiB), CPU and time that importing and turning it on adds to importing the client, and the CPU that
-the first call adds (ms), because what is not imported at once is imported then.
+1,000 finished spans (KiB), the two figures taken in place (µs), CPU and time that importing and turning it on adds to
+importing the client, and the CPU that the first call adds (ms), because what is not imported at once is imported then.
 """
 
 import argparse
@@ -158,6 +162,18 @@ def measure(python: str, port: int, pipeline: str, load: Load) -> Report:
     return {name: added(seen[name], seen["bare"]) | memory[name] for name in CONTENDERS}
 
 
+def in_place(python: str, port: int, pipeline: str, load: Load) -> Report:
+    """Return what each contender does around the client's method, less the timer itself; medians over launches."""
+    seen: dict[str, list[dict[str, float]]] = {name: [] for name in CONTENDERS}
+    for _ in range(load.launches):
+        for name in CONTENDERS:
+            with started(python, str(CHILD), name, str(port), pipeline, "between") as process:
+                child = Child(process)
+                child.ask("plain", load.calls)  # imports what the first call and the first export need
+                seen[name].append(child.ask("plain", 4 * load.calls))
+    return {name: added(seen[name], seen["bare"]) for name in CONTENDERS}
+
+
 def one_round(child: Child, calls: int) -> dict[str, float]:
     """Return CPU and time per call and per chunk, in µs, of one round."""
     plain = child.ask("plain", calls)
@@ -220,8 +236,8 @@ def main() -> int:
         load = Load(options.launches, options.rounds, options.calls)
         report = {}
         for pipeline in PIPELINES:
-            figures = measure(options.python, port, pipeline, load)
-            report[pipeline] = figures
+            figures, placed = (take(options.python, port, pipeline, load) for take in (measure, in_place))
+            report[pipeline] = figures = {name: figures[name] | placed[name] for name in CONTENDERS}
             print(f"\n{pipeline}\n{table(figures)}", file=sys.stderr)
         report["import"] = imports(options.python, port, options.launches)
         print(f"\nimport\n{table(report['import'])}", file=sys.stderr)

@@ -1,9 +1,14 @@
-"""One contender of `client_overhead.py`: NAME PORT PIPELINE, then orders on stdin, answers on stdout as JSON lines."""
+"""One contender of `client_overhead.py`: NAME PORT PIPELINE, then orders on stdin, answers on stdout as JSON lines.
 
+With a fourth argument, ``between``, what lies between the application and the client's method is timed in place.
+"""
+
+import functools
 import gc
 import json
 import os
 import resource
+import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -105,6 +110,42 @@ def timed(call: Callable[[int], None], calls: int, chunks: int) -> dict[str, flo
     }
 
 
+class Between:
+    """Times what an instrumentation does around the client's method; nothing for one that goes in deeper.
+
+    It stands in for the method before anything is turned on, so that instrumentations wrap it.
+    """
+
+    def __init__(self, pipeline: str) -> None:
+        from openai.resources.chat.completions import Completions
+
+        self.inside_ns = 0
+        self._settle_s = 0.0 if pipeline == "span" else 5.5  # the SDK's processor exports every 5 s
+        original = Completions.create
+
+        @functools.wraps(original)
+        def create(*args: Any, **kwargs: Any) -> Any:
+            begun = time.perf_counter_ns()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                self.inside_ns = time.perf_counter_ns() - begun
+
+        Completions.create = create  # type: ignore[method-assign,assignment]
+
+    def timed(self, call: Callable[[int], None], calls: int) -> dict[str, float]:
+        """Return the time of a call outside the client, in the median, and the CPU of other threads per call, in µs."""
+        outside = []
+        everything, mine = time.process_time(), time.thread_time()
+        for _ in range(calls):
+            begun = time.perf_counter_ns()
+            call(0)
+            outside.append(time.perf_counter_ns() - begun - self.inside_ns)
+        time.sleep(self._settle_s)
+        others = time.process_time() - everything - (time.thread_time() - mine)
+        return {"between_us": statistics.median(outside) / 1e3, "other_threads_us": others / calls * 1e6}
+
+
 def memory(made: Any, call: Callable[[int], None], calls: int) -> dict[str, float]:
     """Return what 1,000 finished spans hold until they are exported, in KiB of resident memory."""
     if made is not None:
@@ -128,10 +169,11 @@ def resident_kib() -> float:
 
 def main() -> None:
     """Start, then obey."""
-    name, port, pipeline = sys.argv[1:]
+    name, port, pipeline = sys.argv[1:4]
     os.environ["OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"] = "SPAN_ONLY"  # noqa: TID251
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "gen_ai_latest_experimental"  # noqa: TID251
     cpu, wall = time.process_time(), time.perf_counter()
+    between = Between(pipeline) if sys.argv[4:] == ["between"] else None
     made = turn_on(name, port, pipeline)
     orders = calls_of(port)
     spent = {
@@ -143,6 +185,8 @@ def main() -> None:
         kind, calls, chunks = line.split()
         if kind == "memory":
             print(json.dumps(memory(made, orders["plain"], int(calls))), flush=True)
+        elif between is not None:
+            print(json.dumps(between.timed(orders["plain"], int(calls))), flush=True)
         else:
             print(json.dumps(timed(orders[kind], int(calls), int(chunks))), flush=True)
 
