@@ -29,7 +29,7 @@ from haechi_collector.journal import SIGNALS, Journal
 from haechi_collector.keeping import Keeper
 from haechi_collector.ledger import LedgerTable, tell_ledger
 from haechi_collector.limits import JOURNAL_FULL_SHARE
-from haechi_collector.memory import collect_rarely, keep_freed_memory
+from haechi_collector.memory import choose_allocators, collect_rarely, keep_freed_memory
 from haechi_collector.opening import make_data_dir, open_store, price_book, retention_of
 from haechi_collector.pipeline import Pipeline
 from haechi_collector.receive.admission import Admission
@@ -37,6 +37,7 @@ from haechi_collector.receive.grpc import GrpcReceiver
 from haechi_collector.receive.http import http_app
 from haechi_collector.receive.http_server import serve_http
 from haechi_collector.receive.pressure import Pressure
+from haechi_collector.rest import rest_until
 from haechi_collector.sockets import OTLP_FILE, raise_file_limit
 from haechi_collector.stop_signals import stop_event
 from haechi_collector.store.client import Dsn, StoreClient
@@ -279,7 +280,7 @@ class Collector:
 def serve(config: Config, *, demo: bool = False) -> int:
     """Run a collector until SIGTERM or SIGINT; print ``ready …`` when every door is open."""
     logs.configure(config.log_level)
-    keep_freed_memory()
+    choose_allocators()
     raise_file_limit()
     stop = stop_event()
     collector = Collector(config, stop)
@@ -289,11 +290,12 @@ def serve(config: Config, *, demo: bool = False) -> int:
         if not stop.is_set():
             raise
         return 0  # asked to end before the store ever answered: what was accepted is in the journal
+    keep_freed_memory()
     collect_rarely()
     try:
         print("ready", *(f"{door}={collector.addresses[door]}" for door in _DOORS), flush=True)  # noqa: T201
         with _demo(collector, config) if demo else nullcontext():
-            stop.wait()
+            rest_until(stop.wait)
     finally:
         collector.stop()
     return 0

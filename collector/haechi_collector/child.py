@@ -6,7 +6,7 @@ it is told goes through that pipe and nowhere else.
 
 Format: one line of JSON goes to the child's standard input, one comes back on its standard output: ``{"error"}`` for a
 setting that does not work, or whatever it tells. Then the pipe stays open until the child is to end. The child's side
-is `read_wanted`, `tell` and `await_parent_end`.
+is `read_wanted`, `tell` and `parent_ended`.
 """
 
 import json
@@ -258,6 +258,6 @@ def tell(line: Mapping[str, object]) -> bool:
     return True
 
 
-def await_parent_end() -> None:
-    """Return when the parent's end of the pipe is closed: it lets go of this child, or ended in whatever way."""
-    os.read(sys.stdin.fileno(), 1)
+def parent_ended(within_s: float) -> bool:
+    """Wait for the parent's end of the pipe to be closed: it lets go of this child, or ended in whatever way."""
+    return bool(select.select([sys.stdin], [], [], within_s)[0])

@@ -108,6 +108,10 @@ def _add_serve(commands: Commands) -> None:
     _add_settings(command)
 
     def run(options: argparse.Namespace) -> int:
+        from haechi_collector.libraries import UNUSED_BY_COLLECTOR, leave_out, return_freed_pages
+
+        leave_out(UNUSED_BY_COLLECTOR)
+        return_freed_pages()
         from haechi_collector.app import serve
 
         return serve(_config(options), demo=options.demo)

@@ -192,10 +192,11 @@ SPREAD_BYTES_MAX: Final = 512 * MIB
 
 MEMORY_KEPT_BYTES: Final = 256 * MIB
 """Freed memory that the C library keeps for reuse. Lower: pages are cleared again and again, a quarter of the CPU.
-Higher: an idle collector stays large after a burst."""
+Higher: a collector stays larger after a burst, until it rests (`rest`)."""
 
-MEMORY_KEPT_S: Final = 60.0
-"""How long Arrow keeps freed memory for reuse. Shorter: pages are cleared between blocks. Longer: the same as above."""
+MEMORY_KEPT_S: Final = 10.0
+"""How long Arrow keeps freed memory for reuse. Shorter: pages are cleared between blocks. Longer: so much later
+is a collector small again after a burst."""
 
 MALLOC_ARENAS: Final = 2
 """Heaps of the C library. Each keeps memory of its own; the GIL leaves little for more of them to do."""

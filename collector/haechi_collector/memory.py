@@ -7,6 +7,7 @@ freed memory stays with the process: Arrow's for `MEMORY_KEPT_S`, the C library'
 
 import ctypes
 import gc
+from contextlib import suppress
 from typing import Final
 
 import pyarrow as pa
@@ -23,21 +24,29 @@ _MMAP_THRESHOLD_BYTES: Final = 32 * 1024 * 1024  # the most that glibc takes
 _YOUNG_OBJECTS: Final = 50_000
 
 
-def keep_freed_memory() -> None:
-    """Tell Arrow's allocator and glibc's malloc to keep large blocks for reuse, where they are at hand."""
+def choose_allocators() -> None:
+    """Take the allocator for Arrow's memory, and few heaps for the C library's, before threads are started."""
     if "jemalloc" in pa.supported_memory_backends():
         pa.set_memory_pool(pa.jemalloc_memory_pool())
         pa.jemalloc_set_decay_ms(int(MEMORY_KEPT_S * 1000))
     else:
         pa.set_memory_pool(pa.system_memory_pool())
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except AttributeError:
-        return
-    mallopt(_M_ARENA_MAX, MALLOC_ARENAS)
-    mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
-    mallopt(_M_TRIM_THRESHOLD, MEMORY_KEPT_BYTES)
-    mallopt(_M_TOP_PAD, _TOP_PAD_BYTES)
+    _mallopt(_M_ARENA_MAX, MALLOC_ARENAS)
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc's malloc to keep large blocks for reuse.
+
+    To be called after the start: large tables that are made before are pages that nothing has touched yet.
+    """
+    _mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+    _mallopt(_M_TRIM_THRESHOLD, MEMORY_KEPT_BYTES)
+    _mallopt(_M_TOP_PAD, _TOP_PAD_BYTES)
+
+
+def _mallopt(parameter: int, value: int) -> None:
+    with suppress(AttributeError):  # not glibc
+        ctypes.CDLL(None).mallopt(parameter, value)
 
 
 def collect_rarely() -> None:

@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from haechi_collector.rest import rest_until
 from haechi_collector.stop_signals import stop_event
 
 PASSWORD_FILE: Final = "haechi-passwords"  # noqa: S105  the name of a file
@@ -33,7 +34,7 @@ def run_alone(path: Path, host: str, port: int) -> int:
     try:
         file = _leave_passwords(path, passwords)
         print(f"ready store=http://{host}:{server.port} passwords={file}", flush=True)  # noqa: T201  a command's output
-        stop.wait()
+        rest_until(stop.wait)
     finally:
         server.stop()
     return 0

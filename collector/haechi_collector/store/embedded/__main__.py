@@ -10,8 +10,9 @@ the command line, in the environment or in a file.
 import sys
 from pathlib import Path
 
-from haechi_collector.child import await_parent_end, leave_signals_to_parent, read_wanted, tell
+from haechi_collector.child import leave_signals_to_parent, parent_ended, read_wanted, tell
 from haechi_collector.errors import SettingError
+from haechi_collector.rest import rest_until
 from haechi_collector.store.embedded.engine import wait_until_free
 from haechi_collector.store.embedded.server import Server
 
@@ -31,7 +32,7 @@ def main() -> int:
         tell({"error": str(error)})
         return 2
     if tell({"port": server.port}):  # else the parent ended while the tables were opened
-        await_parent_end()
+        rest_until(parent_ended)
     server.stop()
     return 0
 
