@@ -166,7 +166,7 @@ def test_theme_and_language_are_kept(visit: Visit) -> None:
     visit.open(f"/costs?{WINDOW}")
     assert visit.page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert visit.page.locator("h1").inner_text() == "비용"
-    assert visit.page.evaluate("document.documentElement.lang") == "ko"
+    assert visit.page.evaluate("document.documentElement.lang") == "ko-KR"
     assert visit.page.locator(".h-main h2").first.inner_text() == "시간별 비용"
 
 
@@ -175,6 +175,8 @@ def test_a_korean_browser_gets_korean(site: Answering, browser: Browser) -> None
     with browser.new_context(locale="ko-KR") as context:
         visit = Visit(context.new_page(), site.url).open(f"/latency?{WINDOW}")
         assert visit.page.locator("h1").inner_text() == "지연 시간"
+        assert "연결이 끊어졌습니다" in (visit.page.locator("#popup").text_content() or "")
+        assert visit.complaints == []
         visit.open("/?from=yesterday")
         banner = visit.page.locator(".h-banner [role=alert]")
         assert banner.locator("strong").inner_text() == "from 값이 올바르지 않습니다"

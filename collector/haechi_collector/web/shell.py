@@ -8,6 +8,7 @@ each round of questions the gate is asked again, so that a key that was revoked 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -65,7 +66,7 @@ class Shell:
         self._is_ready = False
         cookies = request.cookies
         self._t = Translator(preferred(cookies.get("haechi_language", ""), request.headers.get("accept-language", "")))
-        ui.add_head_html(f'<script>document.documentElement.lang = "{self._t.language}"</script>')
+        self._speak()
         self._frame()
         for name, handler in (("go", self._go), ("ready", self._ready), ("refresh", self._refresh)):
             ui.on(f"haechi_{name}", handler)
@@ -99,6 +100,12 @@ class Shell:
         self._view = view
         if self._is_ready:
             self._load()
+
+    def _speak(self) -> None:
+        """Let what NiceGUI says of itself, such as that the connection is lost, be in the reader's language too."""
+        client = ui.context.client
+        client.page = copy(client.page)  # which all readers share
+        client.page.language = "ko-KR" if self._t.language == "ko" else "en-US"
 
     # --- the frame -----------------------------------------------------------------------------------------
 
