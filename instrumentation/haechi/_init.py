@@ -17,6 +17,7 @@ from haechi._config import Config, read
 from haechi._cost import Prices
 from haechi._metrics import Metrics
 from haechi._runtime import Runtime
+from haechi._tally import Tally
 
 _lock = RLock()  # scope: the two below, and turning on and off
 _given: dict[str, Any] | None = None
@@ -108,8 +109,9 @@ def _turn_on(config: Config, given: dict[str, Any], *, outside: bool) -> None:
     if not config.enabled:
         return
     with _guard.Kept("turning on"):
-        metrics = Metrics(_providers.METERS, _providers.METERS.collected) if config.metrics else None
-        _providers.open_(config, metrics.settle if metrics else None)
+        tally = Tally(delta=config.temporality != "cumulative")
+        metrics = Metrics(_providers.METERS, _providers.METERS.collected, tally) if config.metrics else None
+        _providers.open_(config, metrics)
         _runtime.use(
             Runtime(
                 config,

@@ -6,7 +6,6 @@ processes. What was added to our provider stays added.
 """
 
 import atexit
-from collections.abc import Callable
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -22,14 +21,15 @@ if TYPE_CHECKING:
 
     from haechi._export import Pipeline
     from haechi._light import LightTracer
+    from haechi._metrics import Metrics
 
 
 class Own:
     """The providers of one `haechi.init`."""
 
-    def __init__(self, config: Config, before_collecting: Callable[[], None] | None = None) -> None:
+    def __init__(self, config: Config, measured: "Metrics | None" = None) -> None:
         self.config = config
-        self._before_collecting = before_collecting
+        self._measured = measured
         self._lock = RLock()  # scope: making each of the four below once
         self.tracers: TracerProvider | None = None
         self._meters: MeterProvider | None = None
@@ -50,7 +50,7 @@ class Own:
             if self._pipeline is None:
                 from haechi._export import Pipeline  # noqa: PLC0415  with the first span
 
-                self._pipeline = Pipeline(self.config, self._before_collecting)
+                self._pipeline = Pipeline(self.config, self._measured.settle if self._measured is not None else None)
             return self._pipeline
 
     def processors(self) -> "SynchronousMultiSpanProcessor":
@@ -90,7 +90,8 @@ class Own:
                 from haechi._sdk import meter_provider  # noqa: PLC0415  with the first span
 
                 made = resource(self.config) if self.tracers is None else self.tracers.resource
-                self._meters = meter_provider(made, self.pipeline(), self.config)
+                tally = self._measured.tally if self._measured is not None else None
+                self._meters = meter_provider(made, self.pipeline(), self.config, tally)
             return self._meters
 
     def make_loggers(self) -> "LoggerProvider":

@@ -10,7 +10,6 @@ is put into the variable without using up the `Once`.
 """
 
 import os
-from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
 
     from haechi._light import LightTracer
+    from haechi._metrics import Metrics
 
 _SHUT: Final = trace.NoOpTracerProvider()
 _SHUT_METERS: Final = metrics.NoOpMeterProvider()
@@ -229,14 +229,14 @@ _joined: Final[list[trace.TracerProvider]] = []
 """Providers that our processor was added to: one or two per program."""
 
 
-def open_(config: Config, before_collecting: Callable[[], None] | None = None) -> None:
+def open_(config: Config, measured: "Metrics | None" = None) -> None:
     """Begin: our stand-ins take the places that are free.
 
     Args:
         config: what the SDK was told.
-        before_collecting: called in our own thread, each time before it collects metrics and sends.
+        measured: what calls have measured, which our own thread collects.
     """
-    _state.own = Own(config, before_collecting)
+    _state.own = Own(config, measured)
     _state.forget()
     trace.get_tracer_provider()  # loads what OTEL_PYTHON_TRACER_PROVIDER names
     if trace._TRACER_PROVIDER is None:  # noqa: SLF001  see the module's docstring

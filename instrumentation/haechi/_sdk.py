@@ -10,7 +10,13 @@ from sys import getsizeof
 from typing import Any, Final
 
 from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableCounter
+from opentelemetry.sdk.metrics import (
+    Counter,
+    Histogram,
+    MeterProvider,
+    ObservableCounter,
+    TraceBasedExemplarFilter,
+)
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     MetricExporter,
@@ -25,6 +31,8 @@ from haechi._config import Config
 from haechi._context_processor import ContextProcessor
 from haechi._export import Pipeline
 from haechi._lane import Lane
+from haechi._metrics import SCOPE
+from haechi._tally import Tally
 
 SPAN_BYTES: Final = 2_048
 """A span's memory beside the values of its attributes, measured. Less: the queue is larger than it says."""
@@ -116,11 +124,22 @@ def span_processors(pipeline: Pipeline) -> SynchronousMultiSpanProcessor:
     return processors
 
 
-def meter_provider(resource: Resource, pipeline: Pipeline, config: Config) -> MeterProvider:
-    """Make a provider whose readers are asked by the pipeline's thread."""
+def meter_provider(resource: Resource, pipeline: Pipeline, config: Config, tally: Tally | None = None) -> MeterProvider:
+    """Make a provider whose readers are asked by the pipeline's thread, as is ``tally``, if it counts as they do."""
     readers = [
         PeriodicExportingMetricReader(_Metrics(pipeline, name, config.temporality), export_interval_millis=math.inf)
         for name in config.metrics
     ]
-    pipeline.collect_with(reader.collect for reader in readers)
-    return MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)
+    made = MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)
+
+    def tell() -> None:
+        counted = tally.collect(SCOPE, resource) if tally is not None and tally.exported else None
+        if counted is not None:
+            for name in config.metrics:
+                pipeline.send_metrics(name, counted)
+
+    if tally is not None:
+        kept = getattr(getattr(made, "_sdk_config", None), "exemplar_filter", None)
+        tally.exported = isinstance(kept, TraceBasedExemplarFilter)
+    pipeline.collect_with([*(reader.collect for reader in readers), tell])
+    return made
