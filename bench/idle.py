@@ -2,19 +2,21 @@
 
     python bench/idle.py [--requests 200] [--wait 60]
 
-Fills a directory with spans and stops; starts on that directory, waits and measures (`started`); then sends the same
-again, asks the API and the page, waits and measures (`after_traffic`). Prints one JSON object, in MiB:
+Fills a directory with spans and stops; starts on that directory and rests (`started`); then sends as many spans again,
+asks the API and the page, and rests (`after_traffic`). Prints one JSON object, in MiB: memory after the wait, a row for
+each process and one for all, and `total_max`, the most that all held at any look in the minute from then on, because
+some work comes by the minute.
 
 * `anonymous`: memory of its own. A page that two of the processes share since a fork counts half for each.
 * `file`: pages of programs and libraries that a process has mapped now, each page of a file divided by how many of
   *these* processes have it mapped. `/proc/PID/pagemap` says which pages those are, so that other programs that use the
   same libraries (this one does) make it no smaller: it is what the kernel's proportional set size would be, were they
   alone on the machine.
-* `shared`: pages of shared memory, counted in the same way.
+* `shared`: pages of shared memory, counted in the same way; `swap`: what is in swap.
 * `pss`: the kernel's own figure, which other programs that use the same libraries make smaller.
 
-`total` is anonymous, file and shared together. The page cache, what the journal has read of its file included unless it
-is mapped, is the kernel's and in none of them. Linux alone.
+`total` is all of these but `pss`. Pages that are in the kernel's cache only, because they were read or were mapped
+before, are in none of them. Linux alone.
 """
 
 import argparse
@@ -49,6 +51,8 @@ QUESTIONS = (
     "/sql?query=SELECT+count()+FROM+spans",
 )
 ASKED = 20
+LOOK_S = 2.0
+WATCH_S = 60.0
 _PRESENT, _OF_A_FILE = np.uint64(1 << 63), np.uint64(1 << 61)
 _NAMES = {"haechi_collector.web_process": "web", "haechi_collector.store.embedded": "store"}
 
@@ -173,12 +177,21 @@ def ask(web: str) -> dict[str, float]:
 
 
 def _rest(seconds: float, pid: int) -> dict[str, object]:
-    """Wait, showing how much there is, and measure."""
+    """Wait and measure; then look on for a minute."""
+    for _ in _looks(seconds, pid):
+        pass
+    after = memory(pid)
+    return {**after, "total_max": max(_looks(WATCH_S, pid))}
+
+
+def _looks(seconds: float, pid: int) -> Iterator[float]:
+    """Look again and again for so long; yield what all hold, and show it."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        print(f"{left:.0f} s left: {memory(pid)['all']}", file=sys.stderr)
-        time.sleep(min(left, 10.0))
-    return memory(pid)
+        table = memory(pid)["all"]
+        print(f"{left:.0f} s left: {table}", file=sys.stderr)
+        yield table["total"]  # type: ignore[index]
+        time.sleep(min(left, LOOK_S))
 
 
 def measure(directory: Path, count: int, wait_s: float) -> dict[str, object]:

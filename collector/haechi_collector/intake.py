@@ -82,6 +82,7 @@ class Intake:
     def _decode_forever(self) -> None:
         while group := self._waiting.next_group():
             self._take(group)
+            del group  # or an idle decoder would keep the last bodies alive
 
     def _take(self, group: Sequence[_Request]) -> None:
         try:

@@ -195,8 +195,8 @@ MEMORY_KEPT_BYTES: Final = 256 * MIB
 Higher: a collector stays larger after a burst, until it rests (`rest`)."""
 
 MEMORY_KEPT_S: Final = 10.0
-"""How long Arrow keeps freed memory for reuse. Shorter: pages are cleared between blocks. Longer: so much later
-is a collector small again after a burst."""
+"""How long Arrow keeps freed memory for reuse. Shorter: pages are cleared between blocks. Longer: a collector
+is small again that much later after a burst."""
 
 MALLOC_ARENAS: Final = 2
 """Heaps of the C library. Each keeps memory of its own; the GIL leaves little for more of them to do."""

@@ -79,6 +79,7 @@ class Committer:
             if not group:
                 return
             self._commit(group)
+            del group  # or an idle thread would keep the last block alive
 
     def _commit(self, group: Group) -> None:
         """Commit the group; what cannot be is told so, and the rest is tried without it."""
