@@ -11,7 +11,7 @@ from typing import Any
 
 from haechi_collector.query.dimensions import Dimension
 from haechi_collector.query.engine import Row, Table
-from haechi_collector.query.kept import OF_EDGES, OF_STEPS, Kept, Measure, kept
+from haechi_collector.query.kept import OF_EDGES, Kept, Measure, kept
 from haechi_collector.query.scope import Scope
 from haechi_collector.query.series import iso, step_sql
 from haechi_collector.query.statement import Statement, Values
@@ -105,8 +105,8 @@ class Grouped:
         parts = [f"{one.part} AS m{n}" for n, one in enumerate(measures)]
         meant = f"{self.scope.requests_of_any_time(values)} AND {also}"
         # An empty share has no row: grouped by nothing at all it would have one, whose minimum is 0.
-        grouped = f"GROUP BY {', '.join(['project', *(key.rpartition(' ')[2] for key in keys)])}"
-        told = [(steps, found.steps(values), OF_STEPS), (keys, found.edges(values), OF_EDGES)]
+        grouped = f"GROUP BY {', '.join(key.rpartition(' ')[2] for key in keys) or 'project'}"
+        told = [(steps, found.steps(values), found.projection.settings), (keys, found.edges(values), OF_EDGES)]
         return " UNION ALL ".join(
             f"SELECT {', '.join([*by, *parts])} FROM spans WHERE {where} AND {meant} {grouped} {settings}"  # noqa: S608  bound values
             for by, where, settings in told
