@@ -111,7 +111,8 @@ def test_a_trace_of_ten_thousand_spans_draws_what_is_in_view(visit: Visit, long_
     visit.open(f"/traces/{long_trace}")
     assert visit.value("spans") == str(ROWS)
     rows = visit.page.locator(".wf-row")
-    assert 10 <= rows.count() <= 80
+    visit.page.wait_for_function("document.querySelectorAll('.wf-row').length >= 10")
+    assert rows.count() <= 80
     visit.page.locator(".wf-view").focus()
     visit.page.keyboard.press("End")
     visit.page.wait_for_function("document.querySelector('.t-name')?.textContent.startsWith('step ')")

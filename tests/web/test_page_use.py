@@ -85,6 +85,7 @@ def test_the_url_holds_filters_window_and_grouping(visit: Visit) -> None:
     group = visit.page.locator(".h-main select").first
     group.select_option(label="user")
     visit.page.wait_for_function("location.search.includes('group_by=user')")
+    visit.page.locator('table[aria-label="Breakdown"] th', has_text="user").first.wait_for()
     visit.settled()
     assert parse_qs(visit.query.removeprefix("?")) == {
         "from": ["2026-09-21T14:00:00Z"],
