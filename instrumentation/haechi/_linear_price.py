@@ -10,47 +10,50 @@ single tokens, so that nothing about prices is decided here.
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from haechi._rates import COST_MAX, COST_PLACES, Rates, Unpriceable, Usage
 
 _SCALE: Final = 18
-_TOTAL_PLACES: Final[int] = int(10**COST_PLACES)
-_ROUNDED_OFF: Final[int] = int(10 ** (_SCALE - COST_PLACES))
-_TOTAL_MAX: Final = int(COST_MAX) * 10**_SCALE
+_PLACES: Final = COST_PLACES - _SCALE  # what is rounded off, half to even; the division of integers rounds correctly
+_DOLLAR: Final = 10**_SCALE
+_TOTAL_MAX: Final = int(COST_MAX) * _DOLLAR
 
 
 class LinearPrice:
     """What one model costs in one tier of its price."""
 
-    __slots__ = ("_call", "_rates")
+    __slots__ = ("_call", "_input", "_output", "_read", "_reasoned", "_written")
 
     def __init__(self, rates: Rates) -> None:
         self._call = _attodollars(rates, Usage())
         of_input = _attodollars(rates, Usage(input_tokens=1))
         of_output = _attodollars(rates, Usage(output_tokens=1))
-        self._rates = (
-            _beyond(of_input, self._call),
-            _beyond(of_output, self._call),
-            _beyond(_attodollars(rates, Usage(input_tokens=1, cache_read_tokens=1)), of_input),
-            _beyond(_attodollars(rates, Usage(input_tokens=1, cache_write_tokens=1)), of_input),
-            _beyond(_attodollars(rates, Usage(output_tokens=1, reasoning_tokens=1)), of_output),
-        )
+        self._input = _beyond(of_input, self._call)
+        self._output = _beyond(of_output, self._call)
+        self._read = _beyond(_attodollars(rates, Usage(input_tokens=1, cache_read_tokens=1)), of_input)
+        self._written = _beyond(_attodollars(rates, Usage(input_tokens=1, cache_write_tokens=1)), of_input)
+        self._reasoned = _beyond(_attodollars(rates, Usage(output_tokens=1, reasoning_tokens=1)), of_output)
 
     def cost_usd(self, asked: int, answered: int, cache_read: int, cache_write: int, reasoning: int) -> float | None:
         """Return the cost in US dollars of a call with these tokens, None where this price does not apply."""
         if cache_read + cache_write > asked or reasoning > answered:
             return None
-        total = self._call
-        if total is None:
+        total: Any = self._call
+        try:
+            if asked:
+                total += asked * self._input
+            if answered:
+                total += answered * self._output
+            if cache_read:
+                total += cache_read * self._read
+            if cache_write:
+                total += cache_write * self._written
+            if reasoning:
+                total += reasoning * self._reasoned
+            return round(total, _PLACES) / _DOLLAR if total < _TOTAL_MAX else None
+        except TypeError:  # of a rate that is None
             return None
-        counts = (asked, answered, cache_read, cache_write, reasoning)
-        for tokens, rate in zip(counts, self._rates, strict=True):
-            if tokens:
-                if rate is None:
-                    return None
-                total += tokens * rate
-        return _rounded(total) if total < _TOTAL_MAX else None
 
 
 def linear_prices(rates: Rates) -> tuple[tuple[int, LinearPrice], ...]:
@@ -67,13 +70,6 @@ def _attodollars(rates: Rates, usage: Usage) -> int | None:
     return int(scaled) if scaled == scaled.to_integral_value() and total < Decimal(1) else None
 
 
-def _beyond(total: int | None, rest: int | None) -> int | None:
+def _beyond(total: int | None, rest: int | None) -> Any:
+    """Return what is beyond the rest, in attodollars; None where either is unknown."""
     return None if total is None or rest is None else total - rest
-
-
-def _rounded(total: int) -> float:
-    """Return attodollars as dollars with 12 decimals, half to even; the division of integers rounds correctly."""
-    whole, rest = divmod(total, _ROUNDED_OFF)
-    if 2 * rest > _ROUNDED_OFF or (2 * rest == _ROUNDED_OFF and whole % 2):
-        whole += 1
-    return whole / _TOTAL_PLACES
