@@ -1,25 +1,34 @@
 """Listening sockets whose refusal names the setting that chose the port, and how many connections there may be."""
 
+import errno
 import ipaddress
 import os
 import resource
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from haechi_collector import limits
 from haechi_collector.errors import SettingError
 
 _BACKLOG: Final = 2048
+_LOOK_AGAIN_S: Final = 0.05
 
 OTLP_FILE: Final = "otlp.sock"
 """In the data directory: OTLP/HTTP for the collector's own processes, see `listen_inside`."""
 
 
-def listen(host: str, port: int, setting: str) -> socket.socket:
+def listen(host: str, port: int, setting: str, patience_s: float = 0.0) -> socket.socket:
     """Return a listening TCP socket; port 0 takes any free one.
+
+    Args:
+        host: name or address.
+        port: its number.
+        setting: which setting says so.
+        patience_s: how long a port that is in use is waited for.
 
     Raises:
         SettingError: the address cannot be bound; the message names the setting, the address and the reason.
@@ -33,12 +42,22 @@ def listen(host: str, port: int, setting: str) -> socket.socket:
         raise SettingError(f"host = {host!r}: {error.strerror}") from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        _bind(listener, address, time.monotonic() + patience_s)
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise SettingError(f"{setting} = {port}: cannot listen on {host}:{port}: {error.strerror}") from error
     return listener
+
+
+def _bind(listener: socket.socket, address: tuple[Any, ...], until: float) -> None:
+    while True:
+        try:
+            return listener.bind(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() >= until:
+                raise
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def listen_inside(path: Path) -> socket.socket:

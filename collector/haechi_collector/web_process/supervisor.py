@@ -11,7 +11,7 @@ from typing import Any, Final
 from haechi_collector.child import Child, Kind
 from haechi_collector.config import Config
 from haechi_collector.errors import WebUnavailable
-from haechi_collector.limits import WEB_READY_S, WEB_RESTART_DELAYS_S, WEB_STOP_S
+from haechi_collector.limits import WEB_PORT_WAIT_S, WEB_READY_S, WEB_RESTART_DELAYS_S, WEB_STOP_S
 from haechi_collector.sockets import listen
 from haechi_collector.store.client import Dsn
 from haechi_collector.web_process.channel import Asked
@@ -46,7 +46,7 @@ class WebProcess(Child):
         self._config = config
         self._asked = Asked(questions)
         self._on_restart = on_restart
-        self._listener = listen(config.host, config.web_port, "web_port")
+        self._listener = listen(config.host, config.web_port, "web_port", WEB_PORT_WAIT_S)
         self._store: dict[str, str] = {}
         self._channel = -1  # the number of the child's end of the channel
         self.port: int = self._listener.getsockname()[1]
