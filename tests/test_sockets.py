@@ -12,7 +12,7 @@ def test_a_port_in_use_is_refused() -> None:
     """With the setting, the address and the reason."""
     with listen("127.0.0.1", 0, "web_port") as other:
         port = other.getsockname()[1]
-        with pytest.raises(SettingError, match=f"web_port = {port}: cannot listen on 127.0.0.1:{port}: Address already"):
+        with pytest.raises(SettingError, match=f"web_port = {port}: cannot listen on 127.0.0.1:{port}: Address"):
             listen("127.0.0.1", port, "web_port")
 
 
