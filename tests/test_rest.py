@@ -68,7 +68,7 @@ def times_given_back(looks: int, *, works: bool) -> int:
     seen, given = count(), count()
 
     def ended(within_s: float) -> bool:
-        end = time.process_time() + 0.06 * within_s * works
+        end = time.process_time() + 0.03 * within_s * works
         while time.process_time() < end:
             pass
         return next(seen) == looks
@@ -84,7 +84,7 @@ def test_it_gives_back_after_each_three_looks_without_work(looks: int, expected:
 
 
 def test_it_gives_nothing_back_while_it_works() -> None:
-    """Six hundredths of a core are work."""
+    """Three hundredths of a core are work."""
     assert times_given_back(4, works=True) == 0
 
 

@@ -7,7 +7,7 @@ back, and again after each further so many,
 * the pages of program files that it has mapped. Loading the engine alone maps 170 MiB: relocation tables, constructors,
   and what the kernel maps around each page that is touched; a store at rest needs 12 of them. The files stay in the
   kernel's cache, and a page that is needed again is mapped at its first touch, with 15 neighbours: the first question
-  after a rest takes 1 to 4 ms longer.
+  after a rest takes 10 to 20 ms longer, those after it do not.
 
 Nothing is given back where the system is not Linux or the C library not glibc.
 
@@ -33,9 +33,10 @@ _REST_LOOKS: Final = 3
 """Looks in a row without work. Fewer: senders that come every ten seconds find the memory given back each time, and the
 kernel clears it anew. More: what a late merge has touched stays longer."""
 
-_REST_CPU_SHARE: Final = 0.05
-"""Share of a core since the last look that is no work yet. An idle process takes 0.01. Higher: slow but steady senders
-seem to rest. Lower: a page that is left open keeps the memory of the last burst."""
+_REST_CPU_SHARE: Final = 0.02
+"""Share of a core since the last look that is no work yet. An idle process takes 0.002 to 0.007. Higher: senders that
+are slow but steady, and pages that are left open, seem to rest, and pay for it again and again. Lower: what the store
+does by itself every minute keeps it from resting."""
 
 _MADV_DONTNEED: Final = 4
 _HEAD: Final = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ (\S+) (\d+)")
