@@ -74,6 +74,26 @@ def test_it_is_sent_without_being_asked(start: Callable[..., Tracer], receiver: 
     receiver.wait_for(3)
 
 
+def test_what_comes_while_a_request_is_under_way_waits_for_the_next_time(
+    receiver: Receiver, start: Callable[..., Tracer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a steady load there is a request per interval, not one for each few spans."""
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "60000")
+    tracer, answer = start(), receiver.answer
+
+    def late(handler: Any, body: bytes) -> None:
+        if not receiver.requests:
+            spans(tracer, 1, late=True)
+        answer(handler, body)
+
+    monkeypatch.setattr(receiver, "answer", late)
+    spans(tracer, 1)
+    assert haechi.flush(10)
+    assert (len(receiver.spans), len(lane())) == (1, 1)
+    assert haechi.flush(10)
+    assert (len(receiver.spans), len(lane())) == (2, 0)
+
+
 def test_the_queue_is_bounded_in_spans(start: Callable[..., Tracer], receiver: Receiver) -> None:
     """While the collector does not answer, what comes beyond the bound is dropped and counted."""
     receiver.pause_s = 0.5
