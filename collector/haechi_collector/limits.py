@@ -158,7 +158,7 @@ WEB_STOP_S: Final = 5.0
 
 WEB_PORT_WAIT_S: Final = 5.0
 """How long a start waits for a web port that is in use. Shorter: a collector that is started right after one was killed
-finds the port with the other's web process, which ends as soon as it looks. Longer: so much later it says who is wrong."""
+finds the port with the other's web process, which ends as soon as it looks. Longer: so much later it complains."""
 
 WEB_RESTART_DELAYS_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Waits before the first, second, ... restart of a web process that died; the last one repeats. Requests wait."""
