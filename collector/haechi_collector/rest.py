@@ -7,7 +7,7 @@ back, and again after each further so many,
 * the pages of program files that it has mapped. Loading the engine alone maps 170 MiB: relocation tables, constructors,
   and what the kernel maps around each page that is touched; a store at rest needs 12 of them. The files stay in the
   kernel's cache, and a page that is needed again is mapped at its first touch, with 15 neighbours: the first question
-  after a rest takes 10 to 20 ms longer, those after it do not.
+  after a rest takes some 5 ms longer, those after it do not.
 
 Nothing is given back where the system is not Linux or the C library not glibc.
 
