@@ -14,7 +14,7 @@ from haechi_collector.query import limits
 from haechi_collector.query.engine import Engine, Row
 from haechi_collector.query.money import text_of
 from haechi_collector.query.receipt import receipt
-from haechi_collector.query.scope import latest
+from haechi_collector.query.scope import standing
 from haechi_collector.query.series import iso
 from haechi_collector.query.statement import Statement, Values
 from haechi_collector.query.trace_tree import decimal_of
@@ -112,7 +112,7 @@ def _scores(trace_id: str, span_id: str, project: str | None) -> Statement:
     columns = ", ".join([*_JUDGED, "toUnixTimestamp64Nano(timestamp) AS at"])
     where = _where(trace_id, span_id, project, values)
     tail = f"ORDER BY timestamp, id LIMIT {limits.SPAN_SCORES_MAX}"
-    return Statement(f"SELECT {columns} FROM scores FINAL WHERE {where} AND {latest(where)} {tail}", values.bound)  # noqa: S608  bound values
+    return Statement(f"SELECT {columns} FROM {standing(where)} {tail}", values.bound)  # noqa: S608  bound values
 
 
 def _text(row: Row, name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from haechi_collector.query import limits
 from haechi_collector.query.engine import Engine, Row, Table
 from haechi_collector.query.money import text_of
-from haechi_collector.query.scope import latest
+from haechi_collector.query.scope import standing
 from haechi_collector.query.series import iso
 from haechi_collector.query.statement import Statement, Values
 from haechi_collector.query.trace_content import Conversation, contexts
@@ -116,7 +116,7 @@ def _scores(trace_id: str, project: str | None) -> Statement:
     columns = ", ".join([*_JUDGED, "toUnixTimestamp64Nano(timestamp) AS at"])
     where = _where(trace_id, project, values)
     tail = f"ORDER BY timestamp, id LIMIT {limits.TRACE_SPANS_MAX}"
-    return Statement(f"SELECT {columns} FROM scores FINAL WHERE {where} AND {latest(where)} {tail}", values.bound)  # noqa: S608  bound values
+    return Statement(f"SELECT {columns} FROM {standing(where)} {tail}", values.bound)  # noqa: S608  bound values
 
 
 def _content(said: Table, found: Table) -> dict[str, Any]:
