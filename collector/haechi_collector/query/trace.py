@@ -19,7 +19,8 @@ from haechi_collector.query.trace_tree import Node, decimal_of, trace_span, tree
 
 _CALLS_MAX: Final = 1_000
 _WHOLE_SPANS_MAX: Final = 1_000
-"""Spans of a trace that is read by one statement, words and all; each statement looks through the index of ids."""
+"""Spans of a trace that is read by one statement, words and all; each statement looks through the index of ids. In no
+order, because the engine would look for the first ones, 1 ms, where all are wanted."""
 _SHOWN: Final = (
     *("span_id", "parent_span_id", "name", "kind", "service_name", "status_code", "error_type"),
     *("operation", "provider", "request_model", "ttft_ns"),
@@ -49,8 +50,9 @@ async def trace(engine: Engine, trace_id: str, project: str | None) -> dict[str,
     told, judged = await asyncio.gather(engine.ask(_whole(trace_id, project)), engine.ask(_scores(trace_id, project)))
     if not told.rows:
         return None
+    told.rows.sort(key=lambda row: (row["start"], row["span_id"]))
     said, found = _parts(told)
-    if told.groups > len(told.rows):
+    if len(told.rows) > _WHOLE_SPANS_MAX:
         told, said, found = await asyncio.gather(
             engine.ask(_spans(trace_id, project)),
             engine.ask(_said(trace_id, project)),
@@ -88,7 +90,7 @@ def _where(trace_id: str, project: str | None, values: Values) -> str:
 
 def _whole(trace_id: str, project: str | None) -> Statement:
     said = [f"if({_SPOKE}, {column}, '') AS {name}" for column, _, name in (one.partition(" AS ") for one in _SAID)]
-    return _of((*_SHOWN, *said, _FOUND), trace_id, project, f"{_IN_ORDER} {_WHOLE_SPANS_MAX}")
+    return _of((*_SHOWN, *said, _FOUND), trace_id, project, f"LIMIT {_WHOLE_SPANS_MAX + 1}")
 
 
 def _parts(whole: Table) -> tuple[Table, Table]:
