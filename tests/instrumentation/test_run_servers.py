@@ -106,6 +106,7 @@ def test_uvicorn_with_reload(tmp_path: Path, receiver: Receiver) -> None:
     with served(command, tmp_path, receiver):
         ask(port)
         receiver.wait_for(2)
+        time.sleep(1)  # uvicorn looks every 0.25 s; what changes before it has looked once, it cannot see
         programs.write(tmp_path, APP.replace("VERSION", "after_it"), path.name)
         deadline = time.monotonic() + 30
         while receiver.names()["after_it"] == 0 and time.monotonic() < deadline:
