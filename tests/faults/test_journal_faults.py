@@ -33,8 +33,8 @@ class Backlog:
         self.tally: Tally = load.tally
 
     def copy(self, directory: Path) -> Path:
-        """Copy the directory; return the copy's journal file."""
-        shutil.copytree(self.directory, directory)
+        """Copy the directory but for the socket that the killed one left; return the copy's journal file."""
+        shutil.copytree(self.directory, directory, ignore=shutil.ignore_patterns("*.sock"))
         return directory / "journal" / "data.mdb"
 
 

@@ -93,8 +93,17 @@ class Fuzzer:
             for result in schema.get_all_operations():
                 operation = result.ok()
                 if operation.path.startswith(prefix):
+                    self._ask_example(operation, session)
                     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                         self._ask(operation, mode, session)
+
+    def _ask_example(self, operation: Any, session: requests.Session) -> None:
+        """Ask with the body that the OpenAPI shows, if it shows one."""
+        content = operation.definition.raw.get("requestBody", {}).get("content", {})
+        for media_type, shown in content.items():
+            if "example" in shown:
+                case = operation.Case(body=shown["example"], media_type=media_type)
+                self._judge(f"{operation.method.upper()} {operation.path}", case, case.call(session=session))
 
     def _ask(self, operation: Any, mode: GenerationMode, session: requests.Session) -> None:
         known = sorted({one.name for one in operation.query} & (WORDS.keys() | ANY_TEXT))
