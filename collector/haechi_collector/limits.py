@@ -156,6 +156,10 @@ WEB_READY_S: Final = 60.0
 WEB_STOP_S: Final = 5.0
 """How long open answers of the web port may go on after a request to end. Longer: one slow query holds up the end."""
 
+WEB_NICE: Final = 10
+"""How much the web process stands back where the CPU is short. Less: people at the page make acknowledgements wait, p99
+120 instead of 60 ms with ten of them. More: pages starve beside a collector at full speed."""
+
 WEB_PORT_WAIT_S: Final = 5.0
 """How long a start waits for a web port that is in use. Shorter: a collector that is started right after one was killed
 finds the port with the other's web process, which ends as soon as it looks. Longer: so much later it complains."""

@@ -40,6 +40,7 @@ def test_killed_under_load_nothing_is_lost_and_nobody_is_refused(make_collector:
     time.sleep(0.5)
     for _ in range(2):
         (web,) = collector.web_processes()
+        assert web.nice() > psutil.Process().nice()  # who asks stands back for who sends
         before = load.acknowledged
         web.kill()
         psutil.wait_procs([web], 30)

@@ -4,6 +4,7 @@ The parent writes ``{"config", "store", "listener", "channel"}``: the settings, 
 the open files that are the listening socket and the channel. ``{}`` comes back when requests are answered.
 """
 
+import os
 import socket
 from contextlib import ExitStack
 from typing import Any
@@ -19,7 +20,7 @@ from haechi_collector.errors import HaechiError, Rejected
 from haechi_collector.gate.gate import Gate, KeyGate, OpenGate
 from haechi_collector.gate.opening import auth_of, open_keys
 from haechi_collector.gate.tls import Tls
-from haechi_collector.limits import WEB_STOP_S
+from haechi_collector.limits import WEB_NICE, WEB_STOP_S
 from haechi_collector.query.engine import Engine
 from haechi_collector.query.sql import SqlReader
 from haechi_collector.rest import rest_until
@@ -49,6 +50,7 @@ class FromCollector:
 def serve() -> int:
     """Serve until the parent goes; return the exit status."""
     leave_signals_to_parent()
+    os.nice(WEB_NICE)
     wanted = read_wanted()
     if wanted is None:
         return 0
