@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from haechi_collector.errors import Rejected
-from haechi_collector.limits import WEB_PARENT_ANSWER_S
+from haechi_collector.web_process.limits import WEB_PARENT_ANSWER_S
 
 logger = logging.getLogger("haechi")
 

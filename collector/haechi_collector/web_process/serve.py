@@ -20,7 +20,6 @@ from haechi_collector.errors import HaechiError, Rejected
 from haechi_collector.gate.gate import Gate, KeyGate, OpenGate
 from haechi_collector.gate.opening import auth_of, open_keys
 from haechi_collector.gate.tls import Tls
-from haechi_collector.limits import WEB_NICE, WEB_STOP_S
 from haechi_collector.query.engine import Engine
 from haechi_collector.query.sql import SqlReader
 from haechi_collector.rest import rest_until
@@ -28,6 +27,7 @@ from haechi_collector.telemetry import GATE, WEB, Metrics
 from haechi_collector.web.mount import mount
 from haechi_collector.web_process import handover
 from haechi_collector.web_process.channel import Asking
+from haechi_collector.web_process.limits import WEB_NICE, WEB_STOP_S
 from haechi_collector.web_process.metrics import BothProcesses
 from haechi_collector.web_process.way_in import OtlpSocket
 

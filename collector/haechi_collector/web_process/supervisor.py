@@ -11,11 +11,11 @@ from typing import Any, Final
 from haechi_collector.child import Child, Kind
 from haechi_collector.config import Config
 from haechi_collector.errors import WebUnavailable
-from haechi_collector.limits import WEB_PORT_WAIT_S, WEB_READY_S, WEB_RESTART_DELAYS_S, WEB_STOP_S
 from haechi_collector.sockets import listen
 from haechi_collector.store.client import Dsn
 from haechi_collector.web_process.channel import Asked
 from haechi_collector.web_process.handover import told
+from haechi_collector.web_process.limits import WEB_PORT_WAIT_S, WEB_READY_S, WEB_RESTART_DELAYS_S, WEB_STOP_S
 
 _KIND: Final = Kind(
     "the web process",
