@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
 from tests.questions import Answering
 from tests.web.conftest import WINDOW, Visit
 from tests.web.rows import HOSTILE
@@ -94,9 +94,9 @@ def test_the_url_holds_filters_window_and_grouping(visit: Visit) -> None:
         "group_by": ["user"],
     }
     assert visit.value("cost_usd") == only_v3
-    users = visit.page.locator('table[aria-label="Breakdown"] tbody tr').count()
+    expect(visit.page.locator('table[aria-label="Breakdown"] tbody tr')).to_have_count(20)
     visit.open(f"/costs{visit.query}")
-    assert visit.page.locator('table[aria-label="Breakdown"] tbody tr').count() == users == 20
+    expect(visit.page.locator('table[aria-label="Breakdown"] tbody tr')).to_have_count(20)
     visit.page.go_back()
     visit.page.go_back()
     visit.page.wait_for_function("!location.search.includes('prompt_version') && !document.querySelector('.h-chip')")

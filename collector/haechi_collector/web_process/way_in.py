@@ -7,6 +7,7 @@ the ports may ask for, are not needed on a socket that only the collector's own 
 
 import os
 from pathlib import Path
+from typing import Final
 
 import httpx2
 import orjson
@@ -14,6 +15,9 @@ import orjson
 from haechi_collector.errors import Forbidden, HaechiError, Invalid, OverQuota, Rejected, Unauthenticated
 from haechi_collector.limits import ACK_WAIT_S, STORE_CONNECT_S
 from haechi_collector.sockets import OTLP_FILE
+
+_LIMITS: Final = httpx2.Limits(max_connections=20, max_keepalive_connections=0)
+"""A connection that is kept may be one to a collector that is gone."""
 
 
 class OtlpSocket:
@@ -48,7 +52,7 @@ class OtlpSocket:
         if self._client is None:
             path = f"/proc/self/fd/{self._folder}/{OTLP_FILE}"
             self._client = httpx2.AsyncClient(
-                transport=httpx2.AsyncHTTPTransport(uds=path, verify=False, trust_env=False),
+                transport=httpx2.AsyncHTTPTransport(uds=path, verify=False, trust_env=False, limits=_LIMITS),
                 base_url="http://localhost",
                 timeout=httpx2.Timeout(2 * ACK_WAIT_S, connect=STORE_CONNECT_S),
             )
