@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request
 from pydantic import TypeAdapter, ValidationError
 
 from haechi_collector.api import models
+from haechi_collector.api.body import read_body
 from haechi_collector.api.limits import SCORES_BYTES_MAX, SCORES_MAX
 from haechi_collector.api.models_scores import AcceptedScores, GivenScore
 from haechi_collector.errors import Rejected, TooLarge, UnsupportedEncoding, WrongParameter
@@ -101,12 +102,10 @@ async def _body(request: Request) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise UnsupportedEncoding("Content-Type must be application/json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > SCORES_BYTES_MAX:
-            raise TooLarge(f"the body has more than {SCORES_BYTES_MAX:,} bytes; send fewer scores at once")
-    return bytes(body)
+    body = await read_body(request, SCORES_BYTES_MAX)
+    if body is None:
+        raise TooLarge(f"the body has more than {SCORES_BYTES_MAX:,} bytes; send fewer scores at once")
+    return body
 
 
 def _read(body: bytes) -> list[GivenScore]:

@@ -23,6 +23,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from haechi_collector import limits
+from haechi_collector.api.body import read_body
 from haechi_collector.api.places import Places
 from haechi_collector.api.sql_progress import progress_router, sql_id
 from haechi_collector.errors import StoreUnavailable
@@ -279,11 +280,9 @@ async def _body(request: Request) -> str:
         raise SqlRefused("a query is sent without Content-Encoding")
     if request.headers.get("content-type", "").startswith("multipart/"):
         raise SqlRefused("external tables are not answered here")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _BODY_BYTES_MAX:
-            raise SqlRefused(f"the query has more than {limits.SQL_CHARS_MAX} characters")
+    body = await read_body(request, _BODY_BYTES_MAX)
+    if body is None:
+        raise SqlRefused(f"the query has more than {limits.SQL_CHARS_MAX} characters")
     try:
         return body.decode()
     except UnicodeDecodeError as error:

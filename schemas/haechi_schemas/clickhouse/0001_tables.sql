@@ -5,7 +5,7 @@
 --   * min_parts_to_merge_at_once: rows are rewritten less often; merging costs half.
 --   * enable_block_number_column, enable_block_offset_column: a lightweight UPDATE (15 ms) instead of a mutation (1 s).
 --   * index_granularity_bytes: whoever wants one row reads its granule. The default of 10 MiB made looking for a word and
---     showing what was found twice to four times as dear; a longer index costs nothing on disk.
+--     showing what was found two to three times as dear; a longer index costs nothing on disk.
 --   * ttl_only_drop_parts with daily partitions: old data leaves as whole parts.
 --   * start_time in LZ4: every question compares it, which took 20 and takes 12 ms of CPU a day of 1.4 million spans; 0.4 %
 --     more on disk.
